@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/sluiceproject/sluice/validator"
+)
+
+// listening is an open listener and the HTTP server for it.
+type listening struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// open listens on an address; the caller sets the server's handler.
+func open(address string, limits validator.Limits, connections *validator.Connections, log *zap.Logger) (*listening, error) {
+	inner, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	errorLog, err := zap.NewStdLogAt(log.Named("http"), zap.WarnLevel)
+	if err != nil {
+		return nil, errors.Join(err, inner.Close())
+	}
+	return &listening{
+		listener: connections.Listen(inner),
+		server: &http.Server{
+			ReadHeaderTimeout: limits.HeaderTime, ReadTimeout: limits.ReadTime, IdleTimeout: limits.IdleTime,
+			MaxHeaderBytes: limits.Header, ErrorLog: errorLog,
+		},
+	}, nil
+}
+
+func (l *listening) address() string { return l.listener.Addr().String() }
+
+// serve returns nil once shutdown was called.
+func (l *listening) serve() error {
+	if err := l.server.Serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (l *listening) shutdown(ctx context.Context) error {
+	if err := l.server.Shutdown(ctx); err != nil {
+		return errors.Join(err, l.server.Close())
+	}
+	return nil
+}
+
+func (l *listening) close() error { return l.listener.Close() }

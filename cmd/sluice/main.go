@@ -1,0 +1,86 @@
+// Command sluice validates the file events of IBM Aspera servers by policies
+// that security teams write as YAML.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	_ "time/tzdata" // Schedules name time zones; the host may have no database.
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// stdio is where a command reads and writes.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// exitError makes the process exit with a status and print nothing more.
+type exitError int
+
+// Error implements error.
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// cli is the command line.
+type cli struct {
+	Serve    serveCmd    `cmd:"" help:"Answer the file events of Aspera servers by the policies of a folder."`
+	Check    checkCmd    `cmd:"" help:"Compile the policies of a folder and report every mistake."`
+	Simulate simulateCmd `cmd:"" help:"Post the events that ascp would send for real files: a dry run without an Aspera server."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], &stdio{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// run executes one command line and returns the exit status: 0, 1 when the
+// command's own answer is no, 2 when it could not be carried out.
+func run(ctx context.Context, args []string, std *stdio) (status int) {
+	defer func() {
+		// kong exits from within its parser, after --help for one.
+		if v := recover(); v != nil {
+			code, ok := v.(exitError)
+			if !ok {
+				panic(v)
+			}
+			status = int(code)
+		}
+	}()
+	var commands cli
+	parser, err := kong.New(
+		&commands, kong.Name("sluice"),
+		kong.Description("Inline file validation for IBM Aspera: policies in YAML decide every file event."),
+		kong.Writers(std.out, std.err), kong.Exit(func(code int) { panic(exitError(code)) }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(std),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		return report(std, err)
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return report(std, fmt.Errorf("%w\nRun \"sluice --help\" for what there is", err))
+	}
+	return report(std, command.Run())
+}
+
+// report turns an error into an exit status and says what it was.
+func report(std *stdio, err error) int {
+	var status exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	default:
+		fmt.Fprintf(std.err, "sluice: %s\n", err)
+		return 2
+	}
+}

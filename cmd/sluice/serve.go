@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"github.com/sluiceproject/sluice/policies"
+	"github.com/sluiceproject/sluice/policies/document"
+	"github.com/sluiceproject/sluice/rules"
+	"github.com/sluiceproject/sluice/validator"
+)
+
+// serveCmd is `sluice serve`.
+type serveCmd struct {
+	Config   string  `help:"Configuration file (YAML). The flags win over it." placeholder:"FILE"`
+	Listen   *string `help:"Address on which Aspera servers post file events (127.0.0.1:8080)." placeholder:"ADDRESS"`
+	Admin    *string `help:"Address of metrics, health and reload (127.0.0.1:9080)." placeholder:"ADDRESS"`
+	Policies *string `help:"Folder of the policy set (policies)." placeholder:"DIR"`
+	Default  string  `help:"What happens to events to which no policy applies: accept or reject (reject)." placeholder:"VERDICT" enum:",accept,reject" default:""`
+}
+
+// Help returns the long text of --help.
+func (serveCmd) Help() string {
+	return `Set validation_uri of the Aspera server to http://ADDRESS, with any path behind
+it. The policies are read again when their files change, on SIGHUP, and on
+POST /-/reload at the admin address; a set with mistakes changes nothing.
+
+  sluice serve --policies policies/examples`
+}
+
+// settings returns the configuration with the flags over it.
+func (c *serveCmd) settings() (config, error) {
+	settings := defaultConfig()
+	if c.Config != "" {
+		var err error
+		if settings, err = readConfig(c.Config); err != nil {
+			return settings, err
+		}
+	}
+	set(&settings.listen, c.Listen)
+	set(&settings.admin, c.Admin)
+	set(&settings.policies, c.Policies)
+	if c.Default != "" {
+		settings.acceptByDefault = c.Default == "accept"
+	}
+	return settings, nil
+}
+
+// Run serves until SIGTERM or SIGINT.
+func (c *serveCmd) Run(ctx context.Context, std *stdio) error {
+	settings, err := c.settings()
+	if err != nil {
+		return explain(std, err)
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	s, err := newServer(settings, std)
+	if err != nil {
+		return explain(std, err)
+	}
+	return s.run(ctx)
+}
+
+// explain prints mistakes in files with their lines and carets.
+func explain(std *stdio, err error) error {
+	var faults document.Faults
+	if !errors.As(err, &faults) {
+		return err
+	}
+	for _, f := range faults {
+		fmt.Fprintf(std.err, "%s\n%s", f.Error(), f.Excerpt())
+	}
+	return exitError(1)
+}
+
+// server is a running `sluice serve`.
+type server struct {
+	config
+	log      *zap.Logger
+	flushLog func()
+	live     *policies.Live
+	registry *prometheus.Registry
+	service  *listening
+	admin    *listening
+	draining atomic.Bool
+}
+
+// newServer loads the policies and opens both listeners, so that whatever is
+// wrong is said before anything is promised.
+func newServer(settings config, std *stdio) (*server, error) {
+	s := &server{config: settings, registry: prometheus.NewRegistry()}
+	s.log, s.flushLog = newLog(std.err)
+	live, err := policies.Open(settings.policies, policies.Options{
+		Kinds: rules.Builtin(), AcceptByDefault: settings.acceptByDefault,
+		Env: rules.Env{PartialSuffix: settings.partialSuffix},
+	}, time.Now, s.policiesChanged)
+	if err != nil {
+		return nil, err
+	}
+	s.live = live
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	validator.RegisterPolicies(s.registry, s.Status)
+	if err := s.listen(); err != nil {
+		s.flushLog()
+		return nil, err
+	}
+	return s, nil
+}
+
+// decider is what answers events: the policies, and around them what watches.
+func (s *server) decider() validator.Decider {
+	return validator.Logged(validator.Measured(validator.Guarded(s.live), s.registry, time.Now), s.log)
+}
+
+// run serves until ctx is done, then says not ready, finishes what is in flight
+// and returns.
+func (s *server) run(ctx context.Context) error {
+	defer s.flushLog()
+	watching, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	go s.reloadOnChange(watching)
+	go s.reloadOnSignal(watching)
+
+	failed := make(chan error, 2)
+	go func() { failed <- s.service.serve() }()
+	go func() { failed <- s.admin.serve() }()
+	s.log.Info("ready", zap.String("version", version), zap.String("listen", s.service.address()), zap.String("admin", s.admin.address()),
+		zap.String("policies", s.policies), zap.String("default", s.defaultVerdict()))
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	return s.drain()
+}
+
+func (s *server) drain() error {
+	s.draining.Store(true)
+	s.log.Info("shutting down", zap.Duration("delay", s.shutdownDelay), zap.Duration("timeout", s.shutdownTimeout))
+	time.Sleep(s.shutdownDelay)
+	ctx, cancel := context.WithTimeout(context.Background(), s.shutdownTimeout)
+	defer cancel()
+	if err := s.service.shutdown(ctx); err != nil {
+		s.log.Error("some events were cut off", zap.Error(err))
+		_ = s.admin.shutdown(ctx)
+		return fmt.Errorf("shutting down: %w", err)
+	}
+	if err := s.admin.shutdown(ctx); err != nil {
+		s.log.Warn("some admin requests were cut off", zap.Error(err))
+	}
+	s.log.Info("stopped")
+	return nil
+}
+
+func (s *server) reloadOnChange(ctx context.Context) {
+	ticker := time.NewTicker(s.reloadInterval)
+	defer ticker.Stop()
+	s.live.Watch(ctx, ticker.C)
+}
+
+func (s *server) reloadOnSignal(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			_ = s.Reload() // Logged by policiesChanged.
+		}
+	}
+}
+
+func (s *server) defaultVerdict() string {
+	if s.acceptByDefault {
+		return "accept"
+	}
+	return "reject"
+}
+
+// listen opens both listeners.
+func (s *server) listen() error {
+	connections := validator.NewConnections(s.limits.Connections, s.connectionRefused())
+	service, err := open(s.config.listen, s.limits, connections, s.log)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	admin, err := open(s.config.admin, s.limits, validator.NewConnections(256, func() {}), s.log)
+	if err != nil {
+		return errors.Join(fmt.Errorf("--admin: %w", err), service.close())
+	}
+	service.server.Handler = validator.New(validator.Options{
+		Decider: s.decider(), Decoder: validator.Decoder{UploadIs: s.uploadDirection}, Limits: s.limits,
+		Close: func() bool { return s.draining.Load() || connections.Crowded() },
+		Now:   time.Now, Log: s.log, Registerer: s.registry,
+	})
+	admin.server.Handler = validator.NewAdmin(validator.AdminOptions{
+		Policies: s, Draining: s.draining.Load, Log: s.log, Registry: s.registry,
+	})
+	s.service, s.admin = service, admin
+	return nil
+}
+
+// connectionRefused counts connections beyond the limit.
+func (s *server) connectionRefused() func() {
+	refused := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "sluice_connections_refused_total",
+		Help: "Connections that were closed at once because limits.connections were open.",
+	})
+	s.registry.MustRegister(refused)
+	return refused.Inc
+}
+

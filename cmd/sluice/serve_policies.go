@@ -1,0 +1,51 @@
+package main
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/sluiceproject/sluice/policies"
+	"github.com/sluiceproject/sluice/validator"
+)
+
+// Status implements validator.PolicySet.
+func (s *server) Status() validator.PolicyStatus {
+	status := s.live.Status()
+	told := validator.PolicyStatus{
+		Revision: status.Snapshot.Revision, Loaded: status.Loaded, RuleCount: status.Snapshot.RuleCount(),
+		Policies: make([]validator.PolicySummary, 0, len(status.Snapshot.Policies)),
+	}
+	if status.Err != nil {
+		told.LastError, told.FailedAt = status.Err.Error(), &status.Failed
+	}
+	for _, p := range status.Snapshot.Policies {
+		told.Policies = append(told.Policies, summary(p))
+	}
+	return told
+}
+
+func summary(p *policies.Policy) validator.PolicySummary {
+	told := validator.PolicySummary{
+		Policy: p.Name, Description: p.Description, File: p.File, Mode: p.Mode.String(),
+		Rules: make([]validator.RuleSummary, 0, len(p.Rules)),
+	}
+	for _, r := range p.Rules {
+		told.Rules = append(told.Rules, validator.RuleSummary{
+			Rule: r.Name, Kind: r.Kind, Mode: r.Mode.String(), Code: string(r.Code), Phases: r.Phases.Names(),
+		})
+	}
+	return told
+}
+
+// Reload implements validator.PolicySet.
+func (s *server) Reload() error { return s.live.Reload() }
+
+// policiesChanged logs what became of a reload.
+func (s *server) policiesChanged(status policies.Status) {
+	if status.Err != nil {
+		s.log.Error("policies not reloaded, the old ones stay in force",
+			zap.String("revision", status.Snapshot.Revision), zap.String("mistakes", status.Err.Error()))
+		return
+	}
+	s.log.Info("policies in force", zap.String("revision", status.Snapshot.Revision),
+		zap.Int("policies", len(status.Snapshot.Policies)), zap.Int("rules", status.Snapshot.RuleCount()))
+}

@@ -1,0 +1,168 @@
+package policies
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sluiceproject/sluice/policies/document"
+	"github.com/sluiceproject/sluice/rules"
+)
+
+// compileRule compiles the rule at a pointer. The rule is nil if there are
+// faults.
+func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, written map[string]any) (*rules.Rule, document.Faults) {
+	kind, faults := c.kindOf(doc, at, written)
+	if kind == nil {
+		return nil, faults
+	}
+	spec := specOf(written)
+	rule := &rules.Rule{
+		Policy: p.Name, Name: spec.Name, Kind: kind.Name, Mode: max(p.Mode, mode(spec.Mode)),
+		Phases: kind.Phases, NeedsFile: kind.NeedsFile, Cost: kind.Cost, Code: kind.Code,
+		AcceptOnError: spec.OnError == "accept", Saw: kind.Saw, PartialSuffix: c.env.PartialSuffix,
+	}
+	if spec.Code != "" {
+		rule.Code = rules.Code(spec.Code)
+	}
+	faults = append(faults, setPhases(doc, at, rule, kind, spec.On)...)
+	if spec.Timeout != "" {
+		var err error
+		if rule.Timeout, err = duration(spec.Timeout); err != nil {
+			faults = append(faults, doc.At(at+"/timeout", "%s", err))
+		}
+	}
+	if spec.Message != "" {
+		message, fault := template(doc, at+"/message", spec.Message, kind)
+		rule.Message, faults = message, append(faults, fault...)
+	}
+	compiled, err := kind.Compile(c.env, decoder{doc, at + "/" + kind.Name})
+	faults = append(faults, place(doc, at+"/"+kind.Name, err)...)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	rule.Check, rule.Values = compiled.Check, compiled.Values
+	return rule, nil
+}
+
+// kindOf finds the one kind that a rule has.
+func (c *compiler) kindOf(doc *document.Document, at string, written map[string]any) (*rules.Kind, document.Faults) {
+	var found []*rules.Kind
+	for i := range c.kinds {
+		if _, ok := written[c.kinds[i].Name]; ok {
+			found = append(found, &c.kinds[i])
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		names := make([]string, len(c.kinds))
+		for i := range c.kinds {
+			names[i] = c.kinds[i].Name
+		}
+		return nil, document.Faults{doc.At(at, "the rule asks nothing").WithHint("give it one of " + strings.Join(names, ", "))}
+	default:
+		return nil, document.Faults{doc.AtKey(at+"/"+found[1].Name, "a rule has one kind, and this one has %s and %s", found[0].Name, found[1].Name).
+			WithHint("make two rules of it")}
+	}
+}
+
+func specOf(written map[string]any) ruleSpec {
+	text := func(key string) string { s, _ := written[key].(string); return s }
+	spec := ruleSpec{
+		Name: text("name"), Mode: text("mode"), Code: text("code"),
+		Message: text("message"), Timeout: text("timeout"), OnError: text("on_error"),
+	}
+	list, _ := written["on"].([]any)
+	for _, phase := range list {
+		name, _ := phase.(string)
+		spec.On = append(spec.On, name)
+	}
+	return spec
+}
+
+func setPhases(doc *document.Document, at string, rule *rules.Rule, kind *rules.Kind, on []string) (faults document.Faults) {
+	if on == nil {
+		return nil
+	}
+	rule.Phases = 0
+	for i, name := range on {
+		phase, _ := rules.ParsePhase(name) // The schema has seen the name.
+		if !kind.Phases.Has(phase) {
+			faults = append(faults, doc.At(fmt.Sprintf("%s/on/%d", at, i), "%s can never be decided on %s: %s", kind.Name, name, kind.Late).
+				WithHint("it can on "+kind.Phases.String()))
+		}
+		rule.Phases |= rules.Phases(phase)
+	}
+	return faults
+}
+
+func template(doc *document.Document, at, text string, kind *rules.Kind) (*rules.Template, document.Faults) {
+	message, err := rules.ParseTemplate(text, kind.Placeholders...)
+	if err == nil {
+		return message, nil
+	}
+	fault := doc.At(at, "%s", err)
+	if unknown := (*rules.PlaceholderError)(nil); errors.As(err, &unknown) {
+		fault.Hint = document.DidYouMean(unknown.Name, unknown.Allowed)
+		if fault.Hint == "" {
+			fault.Hint = "known here: {" + strings.Join(unknown.Allowed, "}, {") + "}"
+		}
+	}
+	return nil, document.Faults{fault}
+}
+
+// decoder is the rules.Decoder of one rule's settings.
+type decoder struct {
+	doc *document.Document
+	at  string
+}
+
+// Decode implements rules.Decoder.
+func (d decoder) Decode(into any) error { return d.doc.Decode(d.at, into) }
+
+// place gives every mistake that a kind reports its place: in the document, or
+// in the file that the document names.
+func place(doc *document.Document, at string, err error) (faults document.Faults) {
+	for _, err := range flatten(err) {
+		var spec *rules.SpecError
+		if !errors.As(err, &spec) {
+			faults = append(faults, doc.At(at, "%s", err))
+			continue
+		}
+		inFile := false
+		for _, cause := range flatten(spec.Cause) {
+			if file := (*rules.FileError)(nil); errors.As(cause, &file) {
+				faults = append(faults, document.Fault{File: file.File, Line: file.Line, Message: file.Message})
+				inFile = true
+			}
+		}
+		if inFile {
+			continue
+		}
+		message := spec.Message
+		if spec.Cause != nil {
+			message += ": " + spec.Cause.Error()
+		}
+		faults = append(faults, doc.At(at+spec.At, "%s", message).WithHint(spec.Hint))
+	}
+	return faults
+}
+
+// flatten returns the errors that errors.Join has joined.
+func flatten(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // Only a join of its own is taken apart.
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
+}
+

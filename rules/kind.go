@@ -1,0 +1,126 @@
+package rules
+
+import (
+	"fmt"
+	"io"
+)
+
+// Kind is a kind of rule: a value that carries its own documentation, so that
+// the schema, the reference and the compiler cannot drift apart.
+type Kind struct {
+	// Name is the key under which a policy writes the kind's settings.
+	Name string
+	// Doc completes the sentence "refuses when …".
+	Doc string
+	// Schema is the JSON Schema (draft-07) of the settings.
+	Schema string
+	// Phases are those in which the question makes sense: the default of `on`,
+	// which may name no other.
+	Phases PhaseSet
+	// Late explains, where a phase is missing from Phases, why it is.
+	Late string
+	// NeedsFile says that the kind is not asked about session events.
+	NeedsFile bool
+	// Cost is what the kind reads.
+	Cost Cost
+	// Reads names what it reads, for the reference.
+	Reads string
+	// Code is given to ascp unless the policy says otherwise.
+	Code Code
+	// Placeholders are those that a message may use beside the common ones.
+	Placeholders []string
+	// Saw returns what the kind looks at in an event, for logs and explain.
+	Saw func(*Event) string
+	// Compile builds the check from the settings. Its error joins one
+	// SpecError for each mistake.
+	Compile func(Env, Decoder) (Compiled, error)
+}
+
+// Compiled is what a kind makes of its settings.
+type Compiled struct {
+	Check Check
+	// Values are what the kind's placeholders stand for.
+	Values map[string]string
+}
+
+// Decoder reads the settings that a policy wrote under the kind's key. They
+// have passed the kind's Schema.
+type Decoder interface {
+	// Decode fills a struct by its json tags.
+	Decode(into any) error
+}
+
+// Env is what kinds need from outside. Zero members are not available.
+type Env struct {
+	// PartialSuffix is what ascp appends to the name of an unfinished file,
+	// with its dot; empty if it appends nothing.
+	PartialSuffix string
+	// Open opens a file of the policy set by its relative path.
+	Open func(name string) (io.ReadCloser, error)
+	// Digests returns a list of digests of the policy set.
+	Digests func(name string) (*Digests, error)
+}
+
+// Builtin returns the kinds of rule, in the order of the reference.
+func Builtin() []Kind {
+	return []Kind{
+		pathKind(),
+		filenameKind(),
+		extensionKind(),
+		sizeKind(),
+		checksumKind(),
+		tagsKind(),
+		networkKind(),
+		transferKind(),
+		scheduleKind(),
+	}
+}
+
+// SpecError is a mistake at a place in a rule's settings.
+type SpecError struct {
+	// At is the JSON pointer of the place, from the settings' root: /allow/2.
+	At string
+	// Message says what is wrong.
+	Message string
+	// Hint says what was probably meant, or is empty.
+	Hint string
+	// Cause is the mistake in a file that the settings name, or nil: one or
+	// several joined *FileError, or why the file cannot be read.
+	Cause error
+}
+
+// Error implements error.
+func (s *SpecError) Error() string {
+	text := s.Message
+	if s.Hint != "" {
+		text += "; " + s.Hint
+	}
+	if s.Cause != nil {
+		text += ": " + s.Cause.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (s *SpecError) Unwrap() error { return s.Cause }
+
+// At returns a mistake at a JSON pointer into a rule's settings.
+func At(pointer, format string, args ...any) *SpecError {
+	return &SpecError{At: pointer, Message: fmt.Sprintf(format, args...)}
+}
+
+// WithHint returns the mistake with what was probably meant.
+func (s *SpecError) WithHint(format string, args ...any) *SpecError {
+	s.Hint = fmt.Sprintf(format, args...)
+	return s
+}
+
+// FileError is a mistake in a file that a policy names, such as a list.
+type FileError struct {
+	File    string
+	Line    int
+	Message string
+}
+
+// Error implements error.
+func (f *FileError) Error() string { return fmt.Sprintf("%s:%d: %s", f.File, f.Line, f.Message) }

@@ -1,0 +1,194 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func transferKind() Kind {
+	return Kind{
+		Name: "transfer",
+		Doc: "the session's cipher is not in `cipher`, its rate policy not in `rate_policy`, or its target rate outside `target_rate`; " +
+			"a cipher without a mode (`aes-256`) stands for all its modes (`aes-256-gcm`)",
+		Schema: `{
+	"type": "object", "additionalProperties": false, "minProperties": 1,
+	"properties": {
+		"cipher": {"type": "array", "minItems": 1, "items": {"enum": [` + quoteAll(ciphers()) + `]}, "description": "The encryption in transit that is accepted.", "examples": [["aes-128", "aes-192", "aes-256"]]},
+		"rate_policy": {"type": "array", "minItems": 1, "items": {"enum": ["fixed", "fair", "high", "low"]}, "description": "The rate policies that are accepted.", "examples": [["fair", "low"]]},
+		"target_rate": {"type": "object", "additionalProperties": false, "minProperties": 1, "description": "The target rate that is accepted.", "properties": {
+			"min": {"type": "string", "description": "At least this: kbps, Mbps or Gbps.", "examples": ["1 Mbps"]},
+			"max": {"type": "string", "description": "At most this: kbps, Mbps or Gbps.", "examples": ["1 Gbps"]}
+		}}
+	}
+}`,
+		Phases:       TransferPhases,
+		Late:         "the client chooses its cipher and rates when the session starts",
+		Reads:        "cipher, rate_policy, target_rate_kbps",
+		Code:         "1027",
+		Placeholders: []string{"found", "cipher", "rate_policy", "min", "max"},
+		Saw: func(e *Event) string {
+			saw := e.Cipher + " " + e.RatePolicy
+			if e.TargetRateKbps.Known {
+				saw += " " + FormatRate(e.TargetRateKbps.Value)
+			}
+			return strings.TrimSpace(saw)
+		},
+		Compile: compileTransfer,
+	}
+}
+
+// ciphers returns the ciphers that ascp knows, as policies write them.
+func ciphers() []string {
+	list := []string{"none"}
+	for _, bits := range []string{"128", "192", "256"} {
+		list = append(list, "aes-"+bits, "aes-"+bits+"-cfb", "aes-"+bits+"-gcm")
+	}
+	return list
+}
+
+func quoteAll(words []string) string {
+	return `"` + strings.Join(words, `", "`) + `"`
+}
+
+// appendCipher appends a cipher's canonical form: lower case without dashes.
+func appendCipher(to []byte, name string) []byte {
+	kept := to
+	for _, c := range appendLower(to, name) {
+		if c != '-' && c != '_' {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+// transfers is a compiled transfer rule.
+type transfers struct {
+	ciphers      map[string]bool
+	ratePolicies []string
+	low, high    int64
+	asksRate     bool
+
+	cipher, ratePolicy, slow, fast *Template
+}
+
+func compileTransfer(_ Env, dec Decoder) (Compiled, error) {
+	var spec struct {
+		Cipher     []string `json:"cipher"`
+		RatePolicy []string `json:"rate_policy"`
+		TargetRate struct {
+			Min string `json:"min"`
+			Max string `json:"max"`
+		} `json:"target_rate"`
+	}
+	if err := dec.Decode(&spec); err != nil {
+		return Compiled{}, err
+	}
+	var wrong mistakes
+	t := &transfers{
+		ciphers: cipherSet(spec.Cipher), ratePolicies: spec.RatePolicy,
+		low:      rateAt("/target_rate/min", spec.TargetRate.Min, 0, &wrong),
+		high:     rateAt("/target_rate/max", spec.TargetRate.Max, 1<<62, &wrong),
+		asksRate: spec.TargetRate.Min != "" || spec.TargetRate.Max != "",
+
+		cipher:     builtinMessage("This transfer's encryption is {found}, but must be {cipher}. Change it in your client.", "cipher"),
+		ratePolicy: builtinMessage("This transfer's rate policy is {found}, but must be {rate_policy}. Change it in your client.", "rate_policy"),
+		slow:       builtinMessage("This transfer's target rate is {found}, but must be at least {min}. Change it in your client.", "min"),
+		fast:       builtinMessage("This transfer's target rate is {found}, but must be at most {max}. Change it in your client.", "max"),
+	}
+	if len(wrong) == 0 && t.low > t.high {
+		wrong.add(At("/target_rate/min", "min is larger than max, so no transfer could pass"))
+	}
+	return Compiled{Check: t.check, Values: map[string]string{
+		"cipher": strings.Join(spec.Cipher, " or "), "rate_policy": strings.Join(spec.RatePolicy, " or "),
+		"min": spec.TargetRate.Min, "max": spec.TargetRate.Max,
+	}}, wrong.err()
+}
+
+// cipherSet holds each cipher that is accepted in canonical form; one without
+// a mode stands for all modes.
+func cipherSet(list []string) map[string]bool {
+	if list == nil {
+		return nil
+	}
+	set := map[string]bool{}
+	for _, name := range list {
+		plain := string(appendCipher(nil, name))
+		set[plain] = true
+		if strings.Count(name, "-") == 1 {
+			for _, mode := range []string{"cfb", "gcm", "ctr", "cbc"} {
+				set[plain+mode] = true
+			}
+		}
+	}
+	return set
+}
+
+func (t *transfers) check(_ context.Context, e *Event) (*Objection, error) {
+	if t.ciphers != nil {
+		if e.Cipher == "" {
+			return nil, MissingError{"cipher"}
+		}
+		var room [24]byte
+		if !t.ciphers[string(appendCipher(room[:0], e.Cipher))] {
+			return &Objection{Message: t.cipher, Found: e.Cipher}, nil
+		}
+	}
+	if t.ratePolicies != nil {
+		if e.RatePolicy == "" {
+			return nil, MissingError{"rate_policy"}
+		}
+		if !slices.Contains(t.ratePolicies, e.RatePolicy) {
+			return &Objection{Message: t.ratePolicy, Found: e.RatePolicy}, nil
+		}
+	}
+	if !t.asksRate {
+		return nil, nil
+	}
+	switch rate := e.TargetRateKbps; {
+	case !rate.Known:
+		return nil, MissingError{"target_rate_kbps"}
+	case rate.Value < t.low:
+		return &Objection{Message: t.slow, Found: FormatRate(rate.Value)}, nil
+	case rate.Value > t.high:
+		return &Objection{Message: t.fast, Found: FormatRate(rate.Value)}, nil
+	default:
+		return nil, nil
+	}
+}
+
+var rateUnits = []struct {
+	name string
+	kbps int64
+}{{"Gbps", 1_000_000}, {"Mbps", 1000}, {"kbps", 1}}
+
+// FormatRate writes kilobits per second for a person.
+func FormatRate(kbps int64) string {
+	for _, u := range rateUnits {
+		if kbps >= u.kbps && kbps%u.kbps == 0 {
+			return strconv.FormatInt(kbps/u.kbps, 10) + " " + u.name
+		}
+	}
+	return strconv.FormatInt(kbps, 10) + " kbps"
+}
+
+func rateAt(at, text string, absent int64, wrong *mistakes) int64 {
+	if text == "" {
+		return absent
+	}
+	for _, u := range rateUnits {
+		head, found := cutSuffixFold(text, u.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimRight(head, " "), 10, 64)
+		if err != nil || n < 0 || n > (1<<62)/u.kbps {
+			break
+		}
+		return n * u.kbps
+	}
+	wrong.add(At(at, "%s is not a rate; write a whole number and kbps, Mbps or Gbps, such as 500 Mbps", fmt.Sprintf("%q", text)))
+	return absent
+}

@@ -1,0 +1,180 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxMessage is the longest message that ascp is given, in bytes.
+const MaxMessage = 300
+
+// maxValue is the longest text that a placeholder puts in, in bytes.
+const maxValue = 96
+
+// CommonPlaceholders are those that the message of any rule may use.
+func CommonPlaceholders() []string {
+	return []string{"name", "path", "extension", "size", "user", "policy", "rule"}
+}
+
+// cannotTell is the message of a rule that refuses because it could not tell.
+var cannotTell = Template{parts: []part{
+	{text: "This could not be checked by the rule "}, {placeholder: "rule"},
+	{text: ", so it is refused. Ask the server's administrator."},
+}}
+
+// Template is a compiled message.
+type Template struct{ parts []part }
+
+// part is a text, or the name of a placeholder.
+type part struct{ text, placeholder string }
+
+// PlaceholderError is a placeholder that no message of the kind can use.
+type PlaceholderError struct {
+	Name    string
+	Allowed []string
+}
+
+// Error implements error.
+func (p *PlaceholderError) Error() string {
+	return fmt.Sprintf("unknown placeholder {%s}", p.Name)
+}
+
+// ParseTemplate compiles a message whose placeholders must be common ones or
+// one of extra. "{{" and "}}" stand for single braces. The error is a
+// *PlaceholderError or tells of a brace without its partner.
+func ParseTemplate(text string, extra ...string) (*Template, error) {
+	allowed := append(CommonPlaceholders(), extra...)
+	t := &Template{}
+	literal := ""
+	for text != "" {
+		i := strings.IndexAny(text, "{}")
+		if i < 0 {
+			break
+		}
+		literal += text[:i]
+		if strings.HasPrefix(text[i+1:], text[i:i+1]) { // A doubled brace.
+			literal += text[i : i+1]
+			text = text[i+2:]
+			continue
+		}
+		end := strings.IndexByte(text[i:], '}')
+		if text[i] == '}' || end < 0 {
+			return nil, fmt.Errorf("a %q without its partner; write it twice to mean the brace itself", text[i:i+1])
+		}
+		name := text[i+1 : i+end]
+		if !slices.Contains(allowed, name) {
+			return nil, &PlaceholderError{Name: name, Allowed: allowed}
+		}
+		t.parts = append(t.parts, part{text: literal}, part{placeholder: name})
+		literal, text = "", text[i+end+1:]
+	}
+	t.parts = append(t.parts, part{text: literal + text})
+	return t, nil
+}
+
+// builtinMessage is ParseTemplate for the texts in this package, which its
+// tests compile.
+func builtinMessage(text string, extra ...string) *Template {
+	t, err := ParseTemplate(text, append(extra, "found")...)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// render returns the rule's message about an event.
+func (r *Rule) render(e *Event, o *Objection) string {
+	if r.Message != nil {
+		return r.Message.render(e, r, o)
+	}
+	return o.Message.render(e, r, o)
+}
+
+func (t *Template) render(e *Event, r *Rule, o *Objection) string {
+	var b strings.Builder
+	for _, p := range t.parts {
+		if p.placeholder == "" {
+			b.WriteString(p.text)
+			continue
+		}
+		b.WriteString(Shorten(Printable(p.value(e, r, o)), maxValue))
+	}
+	return Shorten(Printable(b.String()), MaxMessage)
+}
+
+func (p part) value(e *Event, r *Rule, o *Objection) string {
+	switch p.placeholder {
+	case "name":
+		return e.File.Name()
+	case "path":
+		return e.File.Shown()
+	case "extension":
+		return Extension(bareName(e.File.Name(), r.PartialSuffix))
+	case "size":
+		if !e.Size.Known {
+			return "unknown"
+		}
+		return FormatSize(e.Size.Value)
+	case "user":
+		return e.User
+	case "policy":
+		return r.Policy
+	case "rule":
+		return r.Name
+	case "found":
+		if o != nil {
+			return o.Found
+		}
+		return ""
+	default:
+		return r.Values[p.placeholder]
+	}
+}
+
+// Printable escapes whatever does not print, or would change the order or
+// looks of what does: control and format characters (bidi among them), line
+// breaks and bytes that are not UTF-8 become \u202e or \xff.
+func Printable(s string) string {
+	if !strings.ContainsFunc(s, escapes) {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case !escapes(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
+}
+
+func escapes(r rune) bool {
+	return r != ' ' && !unicode.IsPrint(r) || r == utf8.RuneError
+}
+
+// Shorten returns s, or its beginning and end around "…" so that it fits into
+// limit bytes. Both ends of a name matter: the folder and the extension.
+func Shorten(s string, limit int) string {
+	const ellipsis = "…"
+	if len(s) <= limit {
+		return s
+	}
+	keep := limit - len(ellipsis)
+	head, tail := keep-keep/3, len(s)-keep/3
+	for head > 0 && !utf8.RuneStart(s[head]) {
+		head--
+	}
+	for tail < len(s) && !utf8.RuneStart(s[tail]) {
+		tail++
+	}
+	return s[:head] + ellipsis + s[tail:]
+}

@@ -1,0 +1,182 @@
+package rules
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Path is the path of a file as the server gave it, and as rules see it. Paths
+// are influenced by the client, so every odd form is expected.
+type Path struct {
+	// Raw is the path as it came. It can hold credentials (s3://KEY:SECRET@…):
+	// show Shown instead.
+	Raw string
+	// Slash is what globs are matched against: separators are slashes (also
+	// those of a Windows path), empty and "." segments are gone, and so are the
+	// credentials of a URL. ".." stays, because where it leads is not known.
+	Slash string
+	// Clean reports that the path is written plainly: no "..", ".", empty
+	// segment or trailing slash.
+	Clean bool
+	// Up reports that the path has a ".." segment.
+	Up bool
+}
+
+// ParsePath returns the path that a server gave.
+func ParsePath(raw string) Path {
+	p := Path{Raw: raw, Slash: raw, Clean: true}
+	if isWindows(raw) {
+		p.Slash = strings.ReplaceAll(raw, `\`, "/")
+		if strings.HasPrefix(p.Slash, "//") { // UNC: \\server\share is /server/share.
+			p.Slash = p.Slash[1:]
+		}
+	}
+	scheme, rest := splitScheme(p.Slash)
+	if scheme != "" {
+		rest = dropUserinfo(rest)
+		p.Slash = scheme + rest
+	}
+	p.Clean, p.Up = inspect(rest)
+	if !p.Clean {
+		p.Slash = scheme + squeeze(rest)
+	}
+	return p
+}
+
+// Name returns the last segment: the file's name.
+func (p Path) Name() string {
+	return p.Slash[strings.LastIndexByte(p.Slash, '/')+1:]
+}
+
+// Shown returns the path without the credentials of a URL, fit for logs and
+// messages. Control characters are still in it.
+func (p Path) Shown() string {
+	scheme, rest := splitScheme(p.Raw)
+	if scheme == "" {
+		return p.Raw
+	}
+	if bare := dropUserinfo(rest); bare != rest {
+		return scheme + "***@" + bare
+	}
+	return p.Raw
+}
+
+// isWindows reports whether separators may be backslashes: the path begins with
+// a drive letter or is a UNC path. Elsewhere a backslash is part of a name.
+func isWindows(s string) bool {
+	if strings.HasPrefix(s, `\\`) {
+		return true
+	}
+	return len(s) >= 3 && isLetter(s[0]) && s[1] == ':' && (s[2] == '\\' || s[2] == '/')
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// splitScheme cuts "s3://" off an object-storage path.
+func splitScheme(s string) (scheme, rest string) {
+	if s == "" || !isLetter(s[0]) {
+		return "", s
+	}
+	i := strings.Index(s, "://")
+	if i < 2 { // A drive letter is no scheme.
+		return "", s
+	}
+	for j := 1; j < i; j++ {
+		c := s[j]
+		if !isLetter(c) && (c < '0' || c > '9') && c != '+' && c != '-' && c != '.' {
+			return "", s
+		}
+	}
+	return s[:i+3], s[i+3:]
+}
+
+// dropUserinfo cuts "KEY:SECRET@" off what follows a scheme. A secret may hold
+// slashes, so the last "@" before a segment that has none counts when what
+// stands before it has the colon of a user and a password.
+func dropUserinfo(rest string) string {
+	authority, _, _ := strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+		return rest[i+1:]
+	}
+	if strings.Contains(authority, ":") && !isPort(authority[strings.IndexByte(authority, ':')+1:]) {
+		if i := strings.IndexByte(rest, '@'); i >= 0 {
+			return rest[i+1:]
+		}
+	}
+	return rest
+}
+
+// isPort reports whether what follows a host's colon is a port number.
+func isPort(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// inspect looks at each segment once and allocates nothing: a plain path, the
+// usual case, is used as it came.
+func inspect(s string) (clean, up bool) {
+	clean = true
+	s = strings.TrimPrefix(s, "/")
+	for more := s != ""; more; {
+		var segment string
+		segment, s, more = strings.Cut(s, "/")
+		switch segment {
+		case "", ".":
+			clean = false
+		case "..":
+			clean, up = false, true
+		}
+	}
+	return clean, up
+}
+
+// squeeze removes empty and "." segments. A leading slash stays; ".." stays.
+func squeeze(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
+	if strings.HasPrefix(s, "/") {
+		b.WriteByte('/')
+	}
+	first := true
+	for segment := range strings.SplitSeq(s, "/") {
+		if segment == "" || segment == "." {
+			continue
+		}
+		if !first {
+			b.WriteByte('/')
+		}
+		b.WriteString(segment)
+		first = false
+	}
+	return b.String()
+}
+
+// resolve returns where a path leads if ".." means the folder above.
+func resolve(slash string) string {
+	scheme, rest := splitScheme(slash)
+	return scheme + path.Clean(rest)
+}
+
+// CheckPathGlob returns what is wrong with a glob for paths, or nil. Besides
+// what CheckGlob refuses it refuses globs that no path can match.
+func CheckPathGlob(glob string) error {
+	if isWindows(glob) && strings.Contains(glob, `\`) {
+		return fmt.Errorf("%q: write Windows paths with slashes, %q", glob, strings.ReplaceAll(glob, `\`, "/"))
+	}
+	if err := CheckGlob(glob); err != nil {
+		return err
+	}
+	scheme, rest := splitScheme(glob)
+	if scheme == "" && !strings.ContainsAny(glob[:1], `/*?[{\`) && !isWindows(glob) {
+		return fmt.Errorf("%q matches no path, because paths begin with a slash; did you mean %q or %q?", glob, "/"+glob, "**/"+glob)
+	}
+	if clean, _ := inspect(rest); !clean {
+		return fmt.Errorf("%q matches no path: a glob has no %q, %q, %q or slash at its end; did you mean %q?", glob, "..", ".", "//", scheme+path.Clean(rest))
+	}
+	return nil
+}

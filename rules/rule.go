@@ -1,0 +1,145 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Objection says why a rule refuses an event. Nil is no objection.
+type Objection struct {
+	// Message is the text for the person who transfers when the policy gives
+	// none: a template like any other.
+	Message *Template
+	// Found is what the rule saw, for the placeholder {found}.
+	Found string
+}
+
+// Check is the compiled question of a rule. An error means that it could not
+// tell, never that it objects; its text is logged and not shown.
+type Check func(ctx context.Context, e *Event) (*Objection, error)
+
+// Cost is what a rule reads, from cheap to dear. Cheap rules are asked first.
+type Cost uint8
+
+// The costs.
+const (
+	// Metadata is the event alone.
+	Metadata Cost = iota
+	// Head is the first bytes of the file.
+	Head
+	// File is the whole file.
+	File
+	// CostCount is the number of costs, for tables indexed by Cost.
+	CostCount
+)
+
+// String returns metadata, head or file.
+func (c Cost) String() string {
+	return [...]string{"metadata", "head", "file"}[c]
+}
+
+// Mode says what becomes of a rule's objection.
+type Mode uint8
+
+// The modes.
+const (
+	// Enforce refuses.
+	Enforce Mode = iota
+	// Shadow records what would have been refused, and never refuses.
+	Shadow
+	// Off asks nothing.
+	Off
+)
+
+var modeNames = [...]string{"enforce", "shadow", "off"}
+
+// String returns the mode's name as policies write it.
+func (m Mode) String() string { return modeNames[m] }
+
+// ParseMode returns the mode of a name that a policy may use.
+func ParseMode(name string) (Mode, bool) {
+	for i, n := range modeNames {
+		if n == name {
+			return Mode(i), true
+		}
+	}
+	return Enforce, false
+}
+
+// Rule is one compiled rule of one policy.
+type Rule struct {
+	// Policy and Name are the security team's, Kind is the code's.
+	Policy, Name, Kind string
+	// Mode is enforce or shadow; rules that are off are not compiled in.
+	Mode Mode
+	// Phases are those in which the rule is asked.
+	Phases PhaseSet
+	// NeedsFile says that the rule is not asked about session events.
+	NeedsFile bool
+	// Cost is what the rule reads.
+	Cost Cost
+	// Code is what ascp gets when the rule refuses.
+	Code Code
+	// Message replaces the kind's own message when not nil.
+	Message *Template
+	// Values are what the kind's placeholders stand for, such as {max}.
+	Values map[string]string
+	// PartialSuffix is looked through by the placeholder {extension}.
+	PartialSuffix string
+	// AcceptOnError lets the event pass when the rule cannot tell.
+	AcceptOnError bool
+	// Timeout bounds one question; zero is no bound of its own.
+	Timeout time.Duration
+	// Check asks the question.
+	Check Check
+	// Saw returns the value that the question is about, for steps that passed.
+	Saw func(*Event) string
+}
+
+// PanicError is a panic inside a rule. The event that caused it is refused
+// whatever the rule's on_error says, and nothing else is.
+type PanicError struct{ Value any }
+
+// Error implements error.
+func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
+
+// ask puts the rule's question, with its timeout, and turns a panic into an
+// error.
+func (r *Rule) ask(ctx context.Context, e *Event) (o *Objection, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			o, err = nil, &PanicError{Value: v}
+		}
+	}()
+	if r.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.Timeout)
+		defer cancel()
+	}
+	return r.Check(ctx, e)
+}
+
+// Chain is rules of one policy in the order in which they are asked.
+type Chain []*Rule
+
+// Ask asks the rules in turn, adds a step to the decision for each, and reports
+// whether one of them refused. Rules that object in shadow are recorded and the
+// next one is asked.
+func (c Chain) Ask(ctx context.Context, e *Event, d *Decision) (refused bool) {
+	session := !e.HasFile()
+	for _, r := range c {
+		if session && r.NeedsFile {
+			continue
+		}
+		o, err := r.ask(ctx, e)
+		if o == nil && err == nil {
+			d.Steps = append(d.Steps, Step{Rule: r, Outcome: Passed})
+			continue
+		}
+		if d.object(e, r, o, err) {
+			return true
+		}
+	}
+	return false
+}

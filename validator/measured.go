@@ -1,0 +1,95 @@
+package validator
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluiceproject/sluice/rules"
+)
+
+// Verdicts, as metrics and log lines write them.
+const (
+	verdictAccept = "accept"
+	verdictReject = "reject"
+	// verdictWouldReject is an objection in shadow mode.
+	verdictWouldReject = "would_reject"
+)
+
+// Measured counts and times the decisions of next. Its labels come from closed
+// sets: phases, verdicts, modes, and the names and codes that policies give.
+func Measured(next Decider, reg prometheus.Registerer, now func() time.Time) Decider {
+	m := &measured{
+		next: next, now: now,
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_decisions_total",
+			Help: "Decisions, and (mode shadow) objections of rules that are not enforced.",
+		}, []string{"phase", "verdict", "mode", "policy", "rule", "kind", "code"}),
+		onError: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_accepted_on_error_total",
+			Help: "Times a rule could not tell and its on_error let the event pass.",
+		}, []string{"phase", "policy", "rule", "kind"}),
+		malformed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_malformed_events_total",
+			Help: "Events that were refused before any rule was asked, by reason.",
+		}, []string{"reason"}),
+	}
+	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "sluice_decision_duration_seconds",
+		Help:    "Time from an event's arrival to its decision.",
+		Buckets: []float64{5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, .1, .5, 2.5, 10, 60},
+	}, []string{"phase"})
+	reg.MustRegister(m.decisions, m.onError, m.malformed, duration)
+	for p := range rules.PhaseCount {
+		m.accepted[p] = m.decisions.WithLabelValues(p.String(), verdictAccept, rules.Enforce.String(), "", "", "", "")
+		m.duration[p] = duration.WithLabelValues(p.String())
+	}
+	for _, reason := range MalformedReasons() {
+		m.malformed.WithLabelValues(reason)
+	}
+	return m
+}
+
+type measured struct {
+	next Decider
+	now  func() time.Time
+
+	decisions, onError, malformed *prometheus.CounterVec
+	// What every accepted event needs is resolved once.
+	accepted [rules.PhaseCount]prometheus.Counter
+	duration [rules.PhaseCount]prometheus.Observer
+}
+
+// Decide implements Decider.
+func (m *measured) Decide(ctx context.Context, e *rules.Event) rules.Decision {
+	d := m.next.Decide(ctx, e)
+	d.Took = m.now().Sub(e.Received)
+	m.duration[e.Phase].Observe(d.Took.Seconds())
+	if d.Accepted() {
+		m.accepted[e.Phase].Inc()
+	} else {
+		m.decisions.WithLabelValues(e.Phase.String(), verdictReject, rules.Enforce.String(), d.Policy, d.Rule, d.Kind, string(d.Code)).Inc()
+	}
+	if e.Fault != nil && e.Fault.Code != rules.CodeOverloaded {
+		m.malformed.WithLabelValues(e.Fault.Reason).Inc()
+	}
+	for i := range d.Steps {
+		if d.Steps[i].Outcome != rules.Passed {
+			m.step(e, &d.Steps[i])
+		}
+	}
+	return d
+}
+
+// step counts what the decision's own verdict does not tell.
+func (m *measured) step(e *rules.Event, s *rules.Step) {
+	r, phase := s.Rule, e.Phase.String()
+	switch s.Outcome {
+	case rules.WouldRefuse, rules.WouldRefuseOnError:
+		m.decisions.WithLabelValues(phase, verdictWouldReject, rules.Shadow.String(), r.Policy, r.Name, r.Kind, string(s.Detail.Verdict.Code)).Inc()
+	case rules.AcceptedOnError:
+		m.onError.WithLabelValues(phase, r.Policy, r.Name, r.Kind).Inc()
+	default: // Passed, or told by the verdict.
+	}
+}
