@@ -8,7 +8,7 @@ ADMIN      = 127.0.0.1:9080
 FUZZTIME   = 10s
 BENCHFLAGS =
 
-.PHONY: help build run test e2e fuzz bench lint
+.PHONY: help build run test e2e soak fuzz bench lint
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -25,6 +25,9 @@ test: ## unit, property and seed-corpus tests, with the race detector
 
 e2e: build ## black-box tests of bin/sluice
 	$(GOTESTSUM) -- -count=1 ./test/...
+
+soak: build ## 10,000 reloads under load
+	SLUICE_RELOADS=10000 $(GOTESTSUM) -- -count=1 -timeout 60m -run Reload ./test/e2e
 
 fuzz: ## every fuzz function for FUZZTIME (10s) each
 	.ci/fuzz $(FUZZTIME)

@@ -165,4 +165,3 @@ func flatten(err error) []error {
 	}
 	return all
 }
-

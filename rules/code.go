@@ -35,7 +35,7 @@ func ServiceCodes() []ServiceCode {
 		{CodeMalformed, "the event could not be read", "The Aspera server's file event could not be read. Tell its administrator."},
 		{CodeOverloaded, "more events at once than `limits.requests`", "The file validation service is busy. Try again in a minute."},
 		{CodeTimeout, "the event did not arrive in `limits.read_time`", "The Aspera server's file event did not arrive in time. Try again."},
-		{CodeInternal, "a fault inside sluice, or no policy set is loaded yet", "The file validation service has a fault and refuses to be safe. Tell the server's administrator."},
+		{CodeInternal, "a fault inside sluice", "The file validation service has a fault and refuses to be safe. Tell the server's administrator."},
 		{CodeSelector, "a policy may or may not apply: the event lacks a field that `applies_to` names, or its path has a `..`", "It cannot be told which policy applies to this file. Check its path, or tell the server's administrator."},
 	}
 }

@@ -17,14 +17,15 @@ type PolicyStatus struct {
 	Revision string `json:"revision"`
 	// Loaded is when it came into force.
 	Loaded time.Time `json:"loaded"`
-	// Policies are those of the set, in order.
-	Policies []PolicySummary `json:"policies"`
 	// RuleCount is how many rules can be asked.
 	RuleCount int `json:"rule_count"`
 	// LastError is why the last reload changed nothing, empty if it succeeded.
 	LastError string `json:"last_error,omitempty"`
 	// FailedAt is when that happened first.
 	FailedAt *time.Time `json:"failed_at,omitempty"`
+	// Policies are those of the set, in order. They are told by
+	// AdminOptions.Policies only.
+	Policies []PolicySummary `json:"policies,omitempty"`
 }
 
 // PolicySummary is one policy of the set.
@@ -45,17 +46,13 @@ type RuleSummary struct {
 	Phases []string `json:"phases"`
 }
 
-// PolicySet is what the admin listener asks of whoever keeps the policies.
-type PolicySet interface {
-	// Status returns what is in force.
-	Status() PolicyStatus
-	// Reload puts the policies in force as they are written now.
-	Reload() error
-}
-
 // AdminOptions are what the admin listener is made of.
 type AdminOptions struct {
-	Policies PolicySet
+	// Status returns what is in force, and Policies the same with every policy.
+	Status, Policies func() PolicyStatus
+	// Reload puts the policies in force as they are written now. Its error is
+	// shown.
+	Reload func() error
 	// Draining reports whether the service is shutting down.
 	Draining func() bool
 	Log      *zap.Logger
@@ -65,7 +62,7 @@ type AdminOptions struct {
 
 // NewAdmin returns the handler of the admin listener.
 func NewAdmin(o AdminOptions) http.Handler {
-	a := &admin{AdminOptions: o}
+	a := &admin{o}
 	e := echo.New()
 	e.HTTPErrorHandler = errorHandler(o.Log)
 	e.Use(newRequests(o.Registry, "admin").count)
@@ -79,7 +76,7 @@ func NewAdmin(o AdminOptions) http.Handler {
 	return e
 }
 
-type admin struct{ AdminOptions }
+type admin struct{ o AdminOptions }
 
 // health answers as long as the process runs.
 func (a *admin) health(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
@@ -88,10 +85,10 @@ func (a *admin) health(c echo.Context) error { return c.String(http.StatusOK, "o
 // one has mistakes) or not ready (shutting down). Degraded is 200: the service
 // decides, and taking it away would end every transfer.
 func (a *admin) ready(c echo.Context) error {
-	if a.Draining() {
+	if a.o.Draining() {
 		return c.String(http.StatusServiceUnavailable, "not ready: shutting down\n")
 	}
-	s := a.Policies.Status()
+	s := a.o.Status()
 	if s.LastError != "" {
 		return c.String(http.StatusOK, fmt.Sprintf("degraded: revision %s of %s is in force, because since %s the policies cannot be loaded:\n%s\n",
 			s.Revision, s.Loaded.UTC().Format(time.RFC3339), s.FailedAt.UTC().Format(time.RFC3339), s.LastError))
@@ -101,14 +98,14 @@ func (a *admin) ready(c echo.Context) error {
 
 // reload answers when the policies are in force, or with why they are not.
 func (a *admin) reload(c echo.Context) error {
-	if err := a.Policies.Reload(); err != nil {
+	if err := a.o.Reload(); err != nil {
 		return c.JSON(http.StatusUnprocessableEntity, map[string]string{
-			"revision": a.Policies.Status().Revision, "error": err.Error(),
+			"revision": a.o.Status().Revision, "error": err.Error(),
 		})
 	}
-	return c.JSON(http.StatusOK, map[string]string{"revision": a.Policies.Status().Revision})
+	return c.JSON(http.StatusOK, map[string]string{"revision": a.o.Status().Revision})
 }
 
 func (a *admin) policies(c echo.Context) error {
-	return c.JSONPretty(http.StatusOK, a.Policies.Status(), "  ")
+	return c.JSONPretty(http.StatusOK, a.o.Policies(), "  ")
 }

@@ -1,7 +1,9 @@
 package validator
 
 import (
+	"context"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 )
@@ -11,12 +13,14 @@ type Connections struct {
 	limit   int64
 	open    atomic.Int64
 	refused func()
+	unread  func(remote net.Addr)
 }
 
-// NewConnections returns a bound of limit connections; refused is called for
-// each connection beyond it.
-func NewConnections(limit int, refused func()) *Connections {
-	return &Connections{limit: int64(limit), refused: refused}
+// NewConnections returns a bound of limit connections. refused is called for
+// each connection beyond it, and unread for each that sent something and ended
+// before a whole request was read.
+func NewConnections(limit int, refused func(), unread func(remote net.Addr)) *Connections {
+	return &Connections{limit: int64(limit), refused: refused, unread: unread}
 }
 
 // Crowded reports whether so many connections are open that none should be kept
@@ -27,6 +31,24 @@ func (c *Connections) Crowded() bool { return c.open.Load() > c.limit*3/4 }
 // they are accepted.
 func (c *Connections) Listen(inner net.Listener) net.Listener {
 	return &listener{Listener: inner, connections: c}
+}
+
+// connectionKey is the context key of a request's connection.
+type connectionKey struct{}
+
+// Context is the ConnContext of the http.Server that serves the listener.
+func (c *Connections) Context(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, conn)
+}
+
+// Handler notes on which connections a request came.
+func (c *Connections) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if conn, ok := r.Context().Value(connectionKey{}).(*counted); ok && !conn.served.Load() {
+			conn.served.Store(true)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 type listener struct {
@@ -53,12 +75,27 @@ func (l *listener) Accept() (net.Conn, error) {
 // counted gives its place back when it is closed.
 type counted struct {
 	net.Conn
-	connections *Connections
-	once        sync.Once
+	connections  *Connections
+	once         sync.Once
+	sent, served atomic.Bool
+}
+
+// Read implements net.Conn.
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 && !c.sent.Load() {
+		c.sent.Store(true)
+	}
+	return n, err
 }
 
 // Close implements net.Conn.
 func (c *counted) Close() error {
-	c.once.Do(func() { c.connections.open.Add(-1) })
+	c.once.Do(func() {
+		c.connections.open.Add(-1)
+		if c.sent.Load() && !c.served.Load() {
+			c.connections.unread(c.RemoteAddr())
+		}
+	})
 	return c.Conn.Close()
 }

@@ -31,7 +31,7 @@ func open(address string, limits validator.Limits, connections *validator.Connec
 		listener: connections.Listen(inner),
 		server: &http.Server{
 			ReadHeaderTimeout: limits.HeaderTime, ReadTimeout: limits.ReadTime, IdleTimeout: limits.IdleTime,
-			MaxHeaderBytes: limits.Header, ErrorLog: errorLog,
+			MaxHeaderBytes: limits.Header, ErrorLog: errorLog, ConnContext: connections.Context,
 		},
 	}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -109,7 +110,7 @@ func newServer(settings config, std *stdio) (*server, error) {
 	}
 	s.live = live
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	validator.RegisterPolicies(s.registry, s.Status)
+	validator.RegisterPolicies(s.registry, s.status)
 	if err := s.listen(); err != nil {
 		s.flushLog()
 		return nil, err
@@ -177,7 +178,7 @@ func (s *server) reloadOnSignal(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-hangup:
-			_ = s.Reload() // Logged by policiesChanged.
+			_ = s.live.Reload() // Logged by policiesChanged.
 		}
 	}
 }
@@ -191,34 +192,45 @@ func (s *server) defaultVerdict() string {
 
 // listen opens both listeners.
 func (s *server) listen() error {
-	connections := validator.NewConnections(s.limits.Connections, s.connectionRefused())
+	connections := s.connections()
 	service, err := open(s.config.listen, s.limits, connections, s.log)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	admin, err := open(s.config.admin, s.limits, validator.NewConnections(256, func() {}), s.log)
+	admin, err := open(s.config.admin, s.limits, validator.NewConnections(maxAdmin, func() {}, func(net.Addr) {}), s.log)
 	if err != nil {
 		return errors.Join(fmt.Errorf("--admin: %w", err), service.close())
 	}
-	service.server.Handler = validator.New(validator.Options{
+	service.server.Handler = connections.Handler(validator.New(validator.Options{
 		Decider: s.decider(), Decoder: validator.Decoder{UploadIs: s.uploadDirection}, Limits: s.limits,
 		Close: func() bool { return s.draining.Load() || connections.Crowded() },
 		Now:   time.Now, Log: s.log, Registerer: s.registry,
-	})
+	}))
 	admin.server.Handler = validator.NewAdmin(validator.AdminOptions{
-		Policies: s, Draining: s.draining.Load, Log: s.log, Registry: s.registry,
+		Status: s.status, Policies: s.policyList, Reload: s.live.Reload,
+		Draining: s.draining.Load, Log: s.log, Registry: s.registry,
 	})
 	s.service, s.admin = service, admin
 	return nil
 }
 
-// connectionRefused counts connections beyond the limit.
-func (s *server) connectionRefused() func() {
+// maxAdmin is how many connections the admin listener keeps open.
+const maxAdmin = 256
+
+// connections bounds those of the service listener and counts what it turns
+// away.
+func (s *server) connections() *validator.Connections {
 	refused := prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "sluice_connections_refused_total",
 		Help: "Connections that were closed at once because limits.connections were open.",
 	})
-	s.registry.MustRegister(refused)
-	return refused.Inc
+	unread := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "sluice_connections_unread_total",
+		Help: "Connections that ended before a whole request was read.",
+	})
+	s.registry.MustRegister(refused, unread)
+	return validator.NewConnections(s.limits.Connections, refused.Inc, func(remote net.Addr) {
+		unread.Inc()
+		s.log.Warn("connection ended before a whole request was read", zap.Stringer("remote", remote))
+	})
 }
-

@@ -7,16 +7,23 @@ import (
 	"github.com/sluiceproject/sluice/validator"
 )
 
-// Status implements validator.PolicySet.
-func (s *server) Status() validator.PolicyStatus {
-	status := s.live.Status()
+// status tells what is in force, for readiness and metrics.
+func (s *server) status() validator.PolicyStatus { return tell(s.live.Status()) }
+
+func tell(status policies.Status) validator.PolicyStatus {
 	told := validator.PolicyStatus{
 		Revision: status.Snapshot.Revision, Loaded: status.Loaded, RuleCount: status.Snapshot.RuleCount(),
-		Policies: make([]validator.PolicySummary, 0, len(status.Snapshot.Policies)),
 	}
 	if status.Err != nil {
 		told.LastError, told.FailedAt = status.Err.Error(), &status.Failed
 	}
+	return told
+}
+
+// policyList tells the same with every policy.
+func (s *server) policyList() validator.PolicyStatus {
+	status := s.live.Status()
+	told := tell(status)
 	for _, p := range status.Snapshot.Policies {
 		told.Policies = append(told.Policies, summary(p))
 	}
@@ -35,9 +42,6 @@ func summary(p *policies.Policy) validator.PolicySummary {
 	}
 	return told
 }
-
-// Reload implements validator.PolicySet.
-func (s *server) Reload() error { return s.live.Reload() }
 
 // policiesChanged logs what became of a reload.
 func (s *server) policiesChanged(status policies.Status) {
