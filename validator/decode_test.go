@@ -489,7 +489,7 @@ func TestDecodeManyMembers(t *testing.T) {
 		return b.String()
 	}
 	for _, n := range []int{1, 2, 7, 31, 32, 33, 34, 63, 64, 65, 1000, 100_000} {
-		for _, around := range []int{0, 20, 31, 32, 40} {
+		for _, around := range []int{0, 20, 30, 31, 32, 40} {
 			head := members(around) + `"in":{` + members(around) + `"in":[{` + members(n)
 			if e := decode(with(head + `"last":1},{"n0":1}],"after":1},"after":1`)); e.Fault != nil {
 				t.Errorf("%d members inside %d: %v", n, around, e.Fault)
