@@ -148,7 +148,7 @@ func (s *server) run(ctx context.Context) error {
 func (s *server) drain() error {
 	s.draining.Store(true)
 	s.log.Info("shutting down", zap.Duration("delay", s.shutdownDelay), zap.Duration("timeout", s.shutdownTimeout))
-	time.Sleep(s.shutdownDelay)
+	<-time.After(s.shutdownDelay)
 	ctx, cancel := context.WithTimeout(context.Background(), s.shutdownTimeout)
 	defer cancel()
 	if err := s.service.shutdown(ctx); err != nil {

@@ -65,7 +65,7 @@ func (p *simPoster) post(ctx context.Context, event []byte) simAnswer {
 	if err != nil {
 		return simFail("the request: %v", err)
 	}
-	request.Header["Content-type"] = []string{"application/json"}// staticcheck // Spelled as ascp spells it.
+	request.Header["Content-type"] = []string{"application/json"} // Spelled as ascp spells it.
 	request.Header.Set("User-Agent", "sluice-simulate")
 	response, err := p.transport.RoundTrip(request)
 	if err != nil {

@@ -140,13 +140,13 @@ func (r *simReport) add(result simResult) {
 		r.write(r.line(result))
 	}
 	if r.bar != nil && result.verdict != simSkipped {
-		_ = r.bar.Add(1) //nolint:errcheck // A bar that cannot be drawn is no fault of the run.
+		_ = r.bar.Add(1) // A bar that cannot be drawn is no fault of the run.
 	}
 }
 
 func (r *simReport) clear() {
 	if r.bar != nil {
-		_ = r.bar.Clear() //nolint:errcheck // See add.
+		_ = r.bar.Clear() // See add.
 	}
 }
 
@@ -205,7 +205,7 @@ func simText(s string) string {
 // simJSON returns a line of JSON in which everything that a terminal could
 // obey is an escape.
 func simJSON(value any) []byte {
-	plain, _ := json.Marshal(value) //nolint:errcheck // Structs of numbers and UTF-8 always can be.
+	plain, _ := json.Marshal(value) // Structs of numbers and UTF-8 always can be.
 	line := make([]byte, 0, len(plain)+1)
 	for _, c := range string(plain) {
 		if unicode.IsPrint(c) {

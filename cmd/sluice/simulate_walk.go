@@ -83,7 +83,7 @@ type simWalk struct {
 // it ends early only when ctx is cancelled.
 func (w *simWalk) run(ctx context.Context, roots []string) {
 	for _, root := range roots {
-		//nolint:errcheck // The only error is that of ctx, which the caller knows.
+		// The only error is that of ctx, which the caller knows.
 		_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
