@@ -35,7 +35,7 @@ func (b *bodies) read(r *http.Request) (string, *rules.Fault) {
 		return "", b.tooLarge()
 	}
 	buffer, _ := b.pool.Get().(*[]byte) // New makes nothing else.
-	text, err := appendAll((*buffer)[:0], io.LimitReader(r.Body, b.limit+1), r.ContentLength)
+	text, err := appendAll((*buffer)[:0], r.Body, r.ContentLength, b.limit)
 	if cap(text) <= maxPooled {
 		*buffer = text
 		defer b.pool.Put(buffer)
@@ -50,13 +50,14 @@ func (b *bodies) read(r *http.Request) (string, *rules.Fault) {
 	}
 }
 
-// appendAll appends what r has to b. A known length saves growing.
-func appendAll(b []byte, r io.Reader, length int64) ([]byte, error) {
+// appendAll appends what r has to b, and stops soon after limit bytes. A known
+// length saves growing.
+func appendAll(b []byte, r io.Reader, length, limit int64) ([]byte, error) {
 	const chunk = 4 << 10
 	if length >= 0 && int64(cap(b)) <= length { // One more for the end of the body.
 		b = make([]byte, 0, min(length+1, maxPooled))
 	}
-	for {
+	for int64(len(b)) <= limit {
 		if len(b) == cap(b) {
 			b = append(b, make([]byte, max(chunk, cap(b)))...)[:len(b)]
 		}
@@ -69,6 +70,7 @@ func appendAll(b []byte, r io.Reader, length int64) ([]byte, error) {
 			return b, err
 		}
 	}
+	return b, nil
 }
 
 func (b *bodies) tooLarge() *rules.Fault {

@@ -6,7 +6,9 @@ import (
 	"github.com/sluiceproject/sluice/rules"
 )
 
-// Decider answers events. It is safe for concurrent use and always answers.
+// Decider answers events. It is safe for concurrent use and always answers. The
+// event is lent for the time of the call: its memory is used for another one
+// afterwards, though not that of its texts.
 type Decider interface {
 	Decide(ctx context.Context, e *rules.Event) rules.Decision
 }

@@ -3,6 +3,7 @@ package validator
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -12,38 +13,61 @@ import (
 
 // Logged writes one line for every decision of next. Tags are never written,
 // cookies and the credentials in a path are cut, and what a client wrote is
-// shortened, so that a line has an end.
-func Logged(next Decider, log *zap.Logger) Decider { return &logged{next: next, log: log} }
+// shortened and escaped, so that a line has an end and no terminal obeys it.
+func Logged(next Decider, log *zap.Logger) Decider {
+	l := &logged{next: next, log: log}
+	l.lines.New = func() any { return newLine() }
+	return l
+}
 
 type logged struct {
-	next Decider
-	log  *zap.Logger
+	next  Decider
+	log   *zap.Logger
+	lines sync.Pool
 }
 
 // Decide implements Decider.
 func (l *logged) Decide(ctx context.Context, e *rules.Event) rules.Decision {
-	d := l.next.Decide(ctx, e)
+	ln, _ := l.lines.Get().(*line) // New makes nothing else.
+	ln.e, ln.d = e, l.next.Decide(ctx, e)
+	d := ln.d
 	level := zapcore.InfoLevel
-	if internal := (*rules.PanicError)(nil); errors.As(d.Err, &internal) {
+	if d.Err != nil && isFault(d.Err) {
 		level = zapcore.ErrorLevel
 	}
 	if entry := l.log.Check(level, "decision"); entry != nil {
-		entry.Write(zap.Inline(line{e, &d}))
+		entry.Write(ln.fields[:]...)
 	}
+	ln.e, ln.d = nil, rules.Decision{}
+	l.lines.Put(ln)
 	return d
 }
 
-// line is a decision and its event as one log line.
+// isFault reports whether sluice itself failed.
+func isFault(err error) bool {
+	var panicked *rules.PanicError
+	return errors.As(err, &panicked)
+}
+
+// line is a decision and its event as one log line. It is used again, because
+// the log takes what it is given by reference and would have it allocated anew.
 type line struct {
-	e *rules.Event
-	d *rules.Decision
+	e      *rules.Event
+	d      rules.Decision
+	id     [36]byte
+	fields [1]zap.Field
+}
+
+func newLine() *line {
+	l := &line{}
+	l.fields[0] = zap.Inline(l)
+	return l
 }
 
 // MarshalLogObject implements zapcore.ObjectMarshaler.
-func (l line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	e, d := l.e, l.d
-	var room [36]byte
-	id, _ := d.ID.AppendText(room[:0])
+func (l *line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
+	e, d := l.e, &l.d
+	id, _ := d.ID.AppendText(l.id[:0])
 	enc.AddByteString("id", id)
 	if d.Accepted() {
 		enc.AddString("verdict", verdictAccept)
@@ -75,7 +99,7 @@ func (l line) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 }
 
 // addOddities adds what a plain accepted event does not have.
-func (l line) addOddities(enc zapcore.ObjectEncoder) error {
+func (l *line) addOddities(enc zapcore.ObjectEncoder) error {
 	if l.d.Err != nil {
 		addText(enc, "error", rules.Printable(l.d.Err.Error()))
 	}
@@ -95,7 +119,7 @@ const maxText = 1024
 
 func addText(enc zapcore.ObjectEncoder, key, text string) {
 	if text != "" {
-		enc.AddString(key, rules.Shorten(text, maxText))
+		enc.AddString(key, rules.Printable(rules.Shorten(text, maxText)))
 	}
 }
 

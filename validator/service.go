@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,16 +43,19 @@ type Options struct {
 // below any prefix. It answers 200 or 400 and, elsewhere, 404.
 func New(o Options) http.Handler {
 	s := &service{Options: o, bodies: newBodies(o.Limits.Body), requests: newRequests(o.Registerer, "service")}
+	s.events.New = func() any { return &rules.Event{} }
 	e := echo.New()
 	e.HTTPErrorHandler = errorHandler(o.Log)
-	e.Use(s.requests.count)
-	e.Any("/*", s.route)
+	handler := s.requests.count(s.route)
+	e.Any("/*", handler)
+	e.RouteNotFound("/*", handler) // Methods that HTTP does not define.
 	return e
 }
 
 type service struct {
 	Options
 	bodies   *bodies
+	events   sync.Pool
 	requests *requests
 	deciding atomic.Int64
 }
@@ -74,7 +78,9 @@ func (s *service) files(c echo.Context) error {
 	defer s.deciding.Add(-1)
 	crowd := s.deciding.Add(1)
 	body, fault := s.read(c.Request(), crowd)
-	e := &rules.Event{Fault: fault}
+	e, _ := s.events.Get().(*rules.Event) // New makes nothing else.
+	defer s.events.Put(e)
+	*e = rules.Event{Fault: fault}
 	s.receive(e)
 	if fault == nil {
 		s.Decoder.Decode(body, e)

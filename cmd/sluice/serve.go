@@ -65,11 +65,16 @@ func (c *serveCmd) Run(ctx context.Context, std *stdio) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	// Caught from the first moment to the last: uncaught, SIGHUP ends the process
+	// and with it the events in flight.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	s, err := newServer(settings, std)
 	if err != nil {
 		return explain(std, err)
 	}
-	return s.run(ctx)
+	return s.run(ctx, hangup)
 }
 
 // explain prints mistakes in files with their lines and carets.
@@ -124,13 +129,13 @@ func (s *server) decider() validator.Decider {
 }
 
 // run serves until ctx is done, then says not ready, finishes what is in flight
-// and returns.
-func (s *server) run(ctx context.Context) error {
+// and returns. Whatever comes out of hangup reloads the policies.
+func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer s.flushLog()
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
 	go s.reloadOnChange(watching)
-	go s.reloadOnSignal(watching)
+	go s.reloadOnSignal(watching, hangup)
 
 	failed := make(chan error, 2)
 	go func() { failed <- s.service.serve() }()
@@ -169,10 +174,7 @@ func (s *server) reloadOnChange(ctx context.Context) {
 	s.live.Watch(ctx, ticker.C)
 }
 
-func (s *server) reloadOnSignal(ctx context.Context) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+func (s *server) reloadOnSignal(ctx context.Context, hangup <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():
