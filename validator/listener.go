@@ -18,7 +18,8 @@ type Connections struct {
 
 // NewConnections returns a bound of limit connections. refused is called for
 // each connection beyond it, and unread for each that sent something and ended
-// before a whole request was read.
+// before a whole request was read. The http.Server must be given Context, State
+// and Handler for that.
 func NewConnections(limit int, refused func(), unread func(remote net.Addr)) *Connections {
 	return &Connections{limit: int64(limit), refused: refused, unread: unread}
 }
@@ -39,6 +40,15 @@ type connectionKey struct{}
 // Context is the ConnContext of the http.Server that serves the listener.
 func (c *Connections) Context(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, conn)
+}
+
+// State is the ConnState of the http.Server that serves the listener. A kept
+// connection begins anew with each request.
+func (c *Connections) State(conn net.Conn, state http.ConnState) {
+	if kept, ok := conn.(*counted); ok && state == http.StateIdle {
+		kept.sent.Store(false)
+		kept.served.Store(false)
+	}
 }
 
 // Handler notes on which connections a request came.
@@ -87,6 +97,16 @@ func (c *counted) Read(b []byte) (int, error) {
 		c.sent.Store(true)
 	}
 	return n, err
+}
+
+// CloseWrite ends the direction to the client, as the http.Server does after an
+// answer to a request that it leaves unread: closed both ways at once, the
+// connection would be reset and the answer with it.
+func (c *counted) CloseWrite() error {
+	if conn, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return conn.CloseWrite()
+	}
+	return nil
 }
 
 // Close implements net.Conn.

@@ -24,6 +24,9 @@ meant, with the line and a caret. Exits 0 if there is none, 1 if there are some.
 
 // Run compiles the set and prints what it is, or every mistake in it.
 func (c *checkCmd) Run(std *stdio) error {
+	if c.Dir == "" { // As of a variable that is not set; it would be the root of all folders.
+		return errors.New("the folder's name is empty")
+	}
 	snapshot, err := policies.CheckDir(c.Dir, policies.Options{Kinds: rules.Builtin()})
 	var faults document.Faults
 	if errors.As(err, &faults) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/sluiceproject/sluice/policies/document"
@@ -47,19 +48,19 @@ const configSchema = `{
 	"default": {"enum": ["accept", "reject"], "default": "reject", "description": "What happens to events to which no policy applies."},
 	"upload_direction": {"enum": ["recv", "send"], "default": "recv", "description": "What the Aspera server calls the direction of an upload."},
 	"partial_suffix": {"type": "string", "pattern": "^\\.[^/]+$", "description": "What ascp appends to the names of unfinished files, with its dot"},
-	"reload_interval": {"type": "string", "default": "1s", "description": "How often the folder is looked at for changes."},
+	"reload_interval": {"type": "string", "minLength": 1, "default": "1s", "description": "How often the folder is looked at for changes."},
 	"limits": {"type": "object", "additionalProperties": false, "minProperties": 1, "properties": {
 		"body": {"type": ["integer", "string"], "default": "1 MiB"},
 		"header": {"type": ["integer", "string"], "default": "64 KiB"},
-		"header_time": {"type": "string", "default": "10s"},
-		"read_time": {"type": "string", "default": "30s"},
-		"idle_time": {"type": "string", "default": "2m"},
+		"header_time": {"type": "string", "minLength": 1, "default": "10s"},
+		"read_time": {"type": "string", "minLength": 1, "default": "30s"},
+		"idle_time": {"type": "string", "minLength": 1, "default": "2m"},
 		"connections": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 10000},
 		"requests": {"type": "integer", "minimum": 1, "maximum": 1000000, "default": 2000}
 	}},
 	"shutdown": {"type": "object", "additionalProperties": false, "minProperties": 1, "properties": {
-		"delay": {"type": "string", "default": "0s", "description": "How long to go on after saying not ready, so that load balancers notice."},
-		"timeout": {"type": "string", "default": "30s", "description": "How long what is in flight may take to finish."}
+		"delay": {"type": "string", "minLength": 1, "default": "0s", "description": "How long to go on after saying not ready, so that load balancers notice."},
+		"timeout": {"type": "string", "minLength": 1, "default": "30s", "description": "How long what is in flight may take to finish."}
 	}}
 }}`
 
@@ -78,8 +79,8 @@ type configSpec struct {
 		HeaderTime  string          `json:"header_time"`
 		ReadTime    string          `json:"read_time"`
 		IdleTime    string          `json:"idle_time"`
-		Connections *int            `json:"connections"`
-		Requests    *int            `json:"requests"`
+		Connections json.Number     `json:"connections"`
+		Requests    json.Number     `json:"requests"`
 	} `json:"limits"`
 	Shutdown struct {
 		Delay   string `json:"delay"`
@@ -124,8 +125,6 @@ func (c *config) apply(doc *document.Document, spec *configSpec) (faults documen
 	set(&c.policies, spec.Policies)
 	set(&c.uploadDirection, spec.UploadDirection)
 	set(&c.partialSuffix, spec.PartialSuffix)
-	set(&c.limits.Connections, spec.Limits.Connections)
-	set(&c.limits.Requests, spec.Limits.Requests)
 	c.acceptByDefault = spec.Default == "accept"
 	for _, d := range []struct {
 		at, text string
@@ -149,6 +148,8 @@ func (c *config) apply(doc *document.Document, spec *configSpec) (faults documen
 		}
 		*d.to = value
 	}
+	faults = append(faults, countAt(doc, "/limits/connections", spec.Limits.Connections, &c.limits.Connections)...)
+	faults = append(faults, countAt(doc, "/limits/requests", spec.Limits.Requests, &c.limits.Requests)...)
 	header := int64(c.limits.Header)
 	faults = append(faults, sizeAt(doc, "/limits/body", spec.Limits.Body, 256<<20, &c.limits.Body)...)
 	faults = append(faults, sizeAt(doc, "/limits/header", spec.Limits.Header, 16<<20, &header)...)
@@ -160,6 +161,19 @@ func set[T any](to, from *T) {
 	if from != nil {
 		*to = *from
 	}
+}
+
+// countAt reads a whole number. JSON Schema takes 5.0 and 1.0e3 for such, too.
+func countAt(doc *document.Document, at string, written json.Number, to *int) document.Faults {
+	if written == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(written.String())
+	if err != nil {
+		return document.Faults{doc.At(at, "%q is not written as a whole number", written)}
+	}
+	*to = n
+	return nil
 }
 
 // sizeAt reads a size of at least 1 KiB, in bytes or with a unit.

@@ -31,7 +31,8 @@ func open(address string, limits validator.Limits, connections *validator.Connec
 		listener: connections.Listen(inner),
 		server: &http.Server{
 			ReadHeaderTimeout: limits.HeaderTime, ReadTimeout: limits.ReadTime, IdleTimeout: limits.IdleTime,
-			MaxHeaderBytes: limits.Header, ErrorLog: errorLog, ConnContext: connections.Context,
+			MaxHeaderBytes: limits.Header, ErrorLog: errorLog,
+			ConnContext: connections.Context, ConnState: connections.State,
 		},
 	}, nil
 }

@@ -48,9 +48,15 @@ func (c *serveCmd) settings() (config, error) {
 			return settings, err
 		}
 	}
-	set(&settings.listen, c.Listen)
-	set(&settings.admin, c.Admin)
-	set(&settings.policies, c.Policies)
+	for _, f := range []struct {
+		name     string
+		from, to *string
+	}{{"--listen", c.Listen, &settings.listen}, {"--admin", c.Admin, &settings.admin}, {"--policies", c.Policies, &settings.policies}} {
+		if f.from != nil && *f.from == "" { // As of a variable that is not set; it would be any address.
+			return settings, fmt.Errorf("%s is empty", f.name)
+		}
+		set(f.to, f.from)
+	}
 	if c.Default != "" {
 		settings.acceptByDefault = c.Default == "accept"
 	}
@@ -128,8 +134,8 @@ func (s *server) decider() validator.Decider {
 	return validator.Logged(validator.Measured(validator.Guarded(s.live), s.registry, time.Now), s.log)
 }
 
-// run serves until ctx is done, then says not ready, finishes what is in flight
-// and returns. Whatever comes out of hangup reloads the policies.
+// run serves until ctx is done or a listener fails, then says not ready, finishes
+// what is in flight and returns. Whatever comes out of hangup reloads the policies.
 func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer s.flushLog()
 	watching, stopWatching := context.WithCancel(ctx)
@@ -144,7 +150,7 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 		zap.String("policies", s.policies), zap.String("default", s.defaultVerdict()))
 	select {
 	case err := <-failed:
-		return err
+		return errors.Join(err, s.drain())
 	case <-ctx.Done():
 	}
 	return s.drain()

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sluiceproject/sluice/policies/document"
+	"github.com/sluiceproject/sluice/validator"
+)
+
+// sameConfig compares configurations member by member.
+var sameConfig = cmp.AllowUnexported(config{})
+
+// written writes a file into a folder of its own, and returns its path.
+func written(t *testing.T, name, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// everyKey has another value than the default for every key.
+const everyKey = `
+listen: 192.0.2.1:1
+admin: "[::1]:2"
+policies: /etc/sluice
+default: accept
+upload_direction: send
+partial_suffix: .part
+reload_interval: 10ms
+limits:
+  body: 4096
+  header: 1.5 MiB
+  header_time: 1ms
+  read_time: 1m30s
+  idle_time: 24h
+  connections: 1
+  requests: 1000000
+shutdown:
+  delay: 0s
+  timeout: 1ms
+`
+
+func TestEveryKeyIsRead(t *testing.T) {
+	got, err := readConfig(written(t, "sluice.yaml", strings.Replace(everyKey, "delay: 0s", "delay: 3s", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config{
+		listen: "192.0.2.1:1", admin: "[::1]:2", policies: "/etc/sluice", acceptByDefault: true, uploadDirection: "send",
+		partialSuffix: ".part", reloadInterval: 10 * time.Millisecond, limits: validator.Limits{
+			Body: 4096, Header: 3 << 19, HeaderTime: time.Millisecond, ReadTime: 90 * time.Second, IdleTime: 24 * time.Hour,
+			Connections: 1, Requests: 1_000_000,
+		},
+		shutdownDelay: 3 * time.Second, shutdownTimeout: time.Millisecond,
+	}
+	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestEveryKeyIsInTheTest: a key that is added to the schema is read by a test.
+func TestEveryKeyIsInTheTest(t *testing.T) {
+	doc, faults := document.Parse("every", []byte(everyKey))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	schema, faults := document.Parse("schema", []byte(strings.ReplaceAll(configSchema, "\t", " ")))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	var compare func(at string, schema, value any)
+	compare = func(at string, schema, value any) {
+		properties, _ := schema.(map[string]any)["properties"].(map[string]any)
+		has, _ := value.(map[string]any)
+		for key, inner := range properties {
+			if _, ok := has[key]; !ok {
+				t.Errorf("%s/%s has no other value here", at, key)
+				continue
+			}
+			compare(at+"/"+key, inner, has[key])
+		}
+	}
+	compare("", schema.Tree, doc.Tree)
+}
+
+// TestDefaultsAreThoseOfTheShippedFile, but for the policies that ship.
+func TestDefaultsAreThoseOfTheShippedFile(t *testing.T) {
+	const shipped = "../../deploy/sluice.yaml"
+	got, err := readConfig(shipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.policies != "policies/examples" {
+		t.Errorf("the shipped policies are %s", got.policies)
+	}
+	want := defaultConfig()
+	got.policies = want.policies
+	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
+		t.Errorf("(-defaults +shipped file):\n%s", diff)
+	}
+	text, err := os.ReadFile(shipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{
+		"listen", "admin", "policies", "default", "upload_direction", "# partial_suffix", "reload_interval", "limits", "  body", "  header", "  header_time",
+		"  read_time", "  idle_time", "  connections", "  requests", "shutdown", "  delay", "  timeout",
+	} {
+		if !strings.Contains(string(text), "\n"+key+":") {
+			t.Errorf("the shipped file lacks the key %s", key)
+		}
+	}
+}
+
+func TestWhatIsLeftOutIsTheDefault(t *testing.T) {
+	got, err := readConfig(written(t, "sluice.yaml", "default: reject\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(defaultConfig(), got, sameConfig); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestMistakesInTheConfiguration(t *testing.T) {
+	const time = ` is not a time such as 500ms, 30s or 2m, from `
+	for _, tc := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"unknown key", "lisen: a:1\n", []string{`1:1: unknown key "lisen"; did you mean "listen"?`}},
+		{"unknown key in a group", "limits:\n  bodi: 1 MiB\n", []string{`2:3: unknown key "bodi"; did you mean "body"?`}},
+		{
+			"unknown key that is like none", "shutdown: {x: 1}\n",
+			[]string{`1:12: unknown key "x"; known here: delay, timeout`},
+		},
+		{"a key of another group", "timeout: 1s\n", []string{`1:1: unknown key "timeout"; known here: admin, default, limits, listen, partial_suffix, policies, reload_interval, shutdown, upload_direction`}},
+		{"a key twice", "listen: a:1\nlisten: b:1\n", []string{`2:1: mapping key "listen" already defined at [1:1]`}},
+		{"a choice", "default: acept\n", []string{`1:10: "default" cannot be "acept"; it is one of accept, reject; did you mean "accept"?`}},
+		{"a direction", "upload_direction: upload\n", []string{`1:19: "upload_direction" cannot be "upload"; it is one of recv, send`}},
+		{"nothing", "listen:\n", []string{`1:8: "listen" must be a text, not nothing; leave the key out if it says nothing`}},
+		{"an empty text", "listen: ''\nadmin: ''\npolicies: ''\n", []string{`1:9: "listen" is empty`, `2:8: "admin" is empty`, `3:11: "policies" is empty`}},
+		{"an empty group", "limits: {}\n", []string{`1:9: "limits" is empty; leave the key out if it says nothing`}},
+		{"an empty file", "# nothing\n", []string{`the file is empty`}},
+		{"a list", "- listen\n", []string{`1:1: the document must be a group of keys, not a list`}},
+		{"a suffix without its dot", "partial_suffix: partial\n", []string{`1:17: "partial_suffix" cannot be "partial"; What ascp appends to the names of unfinished files, with its dot`}},
+
+		{"no unit of time", "reload_interval: '5'\n", []string{`1:18: "5"` + time + `10ms to 24h`}},
+		{"a number of what", "reload_interval: 5\n", []string{`1:18: "reload_interval" must be a text, not a whole number; write it in quotes: "5"`}},
+		{"no time at all", "limits: {read_time: soon}\n", []string{`1:21: "soon"` + time + `1ms to 24h`}},
+		{"an empty time", "reload_interval: ''\nlimits: {read_time: '', header_time: '', idle_time: ''}\nshutdown: {delay: '', timeout: ''}\n", []string{
+			`1:18: "reload_interval" is empty`, `2:21: "read_time" is empty`, `2:38: "header_time" is empty`, `2:53: "idle_time" is empty`,
+			`3:19: "delay" is empty`, `3:32: "timeout" is empty`,
+		}},
+		{"time that goes back", "shutdown: {delay: -1s}\n", []string{`1:19: "-1s"` + time + `0s to 24h`}},
+		{"too short", "reload_interval: 9ms\nlimits: {header_time: 1us}\nshutdown: {timeout: 0s}\n", []string{`1:18: "9ms"` + time + `10ms to 24h`, `2:23: "1us"` + time + `1ms to 24h`, `3:21: "0s"` + time + `1ms to 24h`}},
+		{"too long", "limits: {idle_time: 24h1s}\n", []string{`1:21: "24h1s"` + time + `1ms to 24h`}},
+
+		{"no size", "limits: {body: big}\n", []string{`1:16: "big" is not a size; write a number and a unit of B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 500 GiB`}},
+		{"a size that is not a size", "limits: {body: [1]}\n", []string{`1:16: "body" must be a whole number or a text, not a list`}},
+		{"a size below nothing", "limits: {body: -1}\n", []string{`1:16: "-1" is not a size; write a number and a unit of B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 500 GiB`}},
+		{"too small", "limits: {body: 1023, header: 1 KB}\n", []string{`1:16: "1023" is not from 1 KiB to 256 MiB`, `1:30: "1 KB" is not from 1 KiB to 16 MiB`}},
+		{"too large", "limits: {body: 257 MiB, header: 17 MiB}\n", []string{`1:16: "257 MiB" is not from 1 KiB to 256 MiB`, `1:33: "17 MiB" is not from 1 KiB to 16 MiB`}},
+		{"not a whole number of bytes", "limits: {body: 1024.5 B}\n", []string{`1:16: "1024.5 B" is not a whole number of bytes`}},
+
+		{"no connection", "limits: {connections: 0, requests: -5}\n", []string{`1:23: "connections": must be greater than or equal to 1`, `1:36: "requests": must be greater than or equal to 1`}},
+		{"too many", "limits: {connections: 1000001}\n", []string{`1:23: "connections": must be less than or equal to 1e+06`}},
+		{"half a connection", "limits: {connections: 1.5}\n", []string{`1:23: "connections" must be a whole number, not a number`}},
+		{"a number in quotes", "limits: {connections: '5'}\n", []string{`1:23: "connections" must be a whole number, not a text`}},
+		{"a number as nobody writes it", "limits: {connections: 1.0e+3, requests: 5.0}\n", []string{`1:23: "1.0e+3" is not written as a whole number`, `1:41: "5.0" is not written as a whole number`}},
+		{"YAML", "listen: [a\n", []string{`1:9: sequence end token ']' not found`}},
+
+		{
+			"all at once", "lisen: a:1\nlimits:\n  connections: 0\n  body: []\ndefault: x\n",
+			[]string{
+				`1:1: unknown key "lisen"; did you mean "listen"?`, `3:16: "connections": must be greater than or equal to 1`,
+				`4:9: "body" must be a whole number or a text, not a list`, `5:10: "default" cannot be "x"; it is one of accept, reject`,
+			},
+		},
+		{
+			"all that the schema cannot tell at once", "limits:\n  body: 1\n  read_time: x\nreload_interval: y\n",
+			[]string{`2:9: "1" is not from 1 KiB to 256 MiB`, `3:14: "x"` + time + `1ms to 24h`, `4:18: "y"` + time + `10ms to 24h`},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			file := written(t, "sluice.yaml", tc.text)
+			_, err := readConfig(file)
+			var faults document.Faults
+			if !errors.As(err, &faults) {
+				t.Fatalf("no mistakes but %v", err)
+			}
+			var got []string
+			for _, f := range faults {
+				text := strings.TrimPrefix(f.Error(), file+":")
+				got = append(got, strings.TrimPrefix(text, " "))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAConfigurationThatCannotBeRead(t *testing.T) {
+	folder := t.TempDir()
+	for name, want := range map[string]string{
+		filepath.Join(folder, "nothing.yaml"): "nothing.yaml: the configuration cannot be read: no such file or directory",
+		folder:                                ": the configuration cannot be read: is a directory",
+	} {
+		_, err := readConfig(name)
+		var faults document.Faults
+		if !errors.As(err, &faults) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%v, want …%s", err, want)
+		}
+	}
+}
+
+func TestFlagsWinOverTheFile(t *testing.T) {
+	text := func(s string) *string { return &s }
+	file := written(t, "sluice.yaml", everyKey)
+	plain, err := readConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name  string
+		flags serveCmd
+		want  func(*config)
+	}{
+		{"none", serveCmd{Config: file}, func(*config) {}},
+		{"listen", serveCmd{Config: file, Listen: text(":3")}, func(c *config) { c.listen = ":3" }},
+		{"admin", serveCmd{Config: file, Admin: text(":4")}, func(c *config) { c.admin = ":4" }},
+		{"policies", serveCmd{Config: file, Policies: text("p")}, func(c *config) { c.policies = "p" }},
+		{"default", serveCmd{Config: file, Default: "reject"}, func(c *config) { c.acceptByDefault = false }},
+		{"the same as in the file", serveCmd{Config: file, Default: "accept"}, func(*config) {}},
+		{"no file", serveCmd{}, func(c *config) { *c = defaultConfig() }},
+		{"flags alone", serveCmd{Default: "accept", Listen: text(":5")}, func(c *config) {
+			*c = defaultConfig()
+			c.acceptByDefault, c.listen = true, ":5"
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			want := plain
+			tc.want(&want)
+			got, err := tc.flags.settings()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, sameConfig); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAFlagThatIsEmptyIsAMistake: it is what a variable that is not set leaves,
+// and an empty address is any port of every address.
+func TestAFlagThatIsEmptyIsAMistake(t *testing.T) {
+	empty := ""
+	for name, flags := range map[string]serveCmd{"--listen": {Listen: &empty}, "--admin": {Admin: &empty}, "--policies": {Policies: &empty}} {
+		if _, err := flags.settings(); err == nil || err.Error() != name+" is empty" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
