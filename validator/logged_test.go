@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"slices"
@@ -15,7 +16,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"pgregory.net/rapid"
 
@@ -23,24 +23,7 @@ import (
 	"github.com/sluiceproject/sluice/validator"
 )
 
-// clock stands still.
-type clock struct{ time.Time }
-
-// Now implements zapcore.Clock.
-func (c clock) Now() time.Time { return c.Time }
-
-// NewTicker implements zapcore.Clock.
-func (clock) NewTicker(time.Duration) *time.Ticker { panic("nothing here waits") }
-
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-
-// jsonLog returns a log as the service writes it.
-func jsonLog(to *bytes.Buffer) *zap.Logger {
-	encoding := zap.NewProductionEncoderConfig()
-	encoding.EncodeTime, encoding.TimeKey = zapcore.RFC3339NanoTimeEncoder, "time"
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoding), zapcore.AddSync(to), zap.InfoLevel)
-	return zap.New(core, zap.WithClock(clock{noon}))
-}
 
 // arrived reads an event that arrived 1.5 ms before noon.
 func arrived(body string) *rules.Event {
@@ -65,7 +48,7 @@ func logOf(t failer, d validator.Decider, body string) line {
 func logOfEvent(t failer, d validator.Decider, e *rules.Event) line {
 	t.Helper()
 	var buffer bytes.Buffer
-	validator.Logged(timed{d}, jsonLog(&buffer)).Decide(context.Background(), e)
+	validator.Logged(timed{d}, zapcore.AddSync(&buffer)).Decide(context.Background(), e)
 	return lineOf(t, buffer.String())
 }
 
@@ -215,7 +198,7 @@ func TestLogLinesDoNotMix(t *testing.T) {
 			return &rules.Objection{}, nil
 		},
 	})
-	d := validator.Logged(chain, jsonLog(&buffer))
+	d := validator.Logged(chain, zapcore.AddSync(&buffer))
 	for i := range 1000 {
 		buffer.Reset()
 		e := arrived(fmt.Sprintf(`{"startstop":"start","file":"/f","size":%d,"user":"u%d"}`, i, i))
@@ -233,10 +216,10 @@ func TestLogLinesDoNotMix(t *testing.T) {
 // TestLogOfSeveralAtOnce shares the lines' memory between goroutines.
 func TestLogOfSeveralAtOnce(t *testing.T) {
 	var lines [8]bytes.Buffer
-	d := validator.Logged(byChain(), zap.New(zapcore.NewNopCore()))
+	d := validator.Logged(byChain(), zapcore.AddSync(io.Discard))
 	done := make(chan struct{})
 	for i := range lines {
-		own := validator.Logged(byChain(), jsonLog(&lines[i]))
+		own := validator.Logged(byChain(), zapcore.AddSync(&lines[i]))
 		go func() {
 			defer func() { done <- struct{}{} }()
 			for range 200 {
@@ -255,9 +238,14 @@ func TestLogOfSeveralAtOnce(t *testing.T) {
 	}
 }
 
-// TestALogThatTakesNothingIsNotInTheWay, such as one of errors only.
-func TestALogThatTakesNothingIsNotInTheWay(t *testing.T) {
-	d := validator.Logged(byChain(objecting("no")), zap.NewNop()).Decide(t.Context(), arrived(event()))
+// fullDisk is a log that cannot be written.
+type fullDisk struct{}
+
+// Write implements io.Writer.
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+
+func TestALogThatFailsIsNotInTheWay(t *testing.T) {
+	d := validator.Logged(byChain(objecting("no")), zapcore.AddSync(fullDisk{})).Decide(t.Context(), arrived(event()))
 	if d.Code != "1020" || len(d.Steps) != 1 {
 		t.Errorf("%+v", d)
 	}
@@ -408,7 +396,7 @@ func TestReferenceOfTheLog(t *testing.T) {
 // TestTheLogHasTheIDOfTheAnswer and of no other event.
 func TestTheLogHasTheIDOfTheAnswer(t *testing.T) {
 	var buffer bytes.Buffer
-	h := validator.New(options(validator.Logged(byChain(), jsonLog(&buffer))))
+	h := validator.New(options(validator.Logged(byChain(), zapcore.AddSync(&buffer))))
 	for _, body := range []string{event(), "rubbish", ""} {
 		buffer.Reset()
 		got, id := ask(h, http.MethodPost, "/validation/files", body)

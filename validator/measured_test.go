@@ -3,6 +3,7 @@ package validator_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/sluiceproject/sluice/rules"
 	"github.com/sluiceproject/sluice/validator"
@@ -185,7 +187,7 @@ func TestLabelsComeFromClosedSets(t *testing.T) {
 			},
 		},
 	)
-	o := options(validator.Logged(validator.Measured(validator.Guarded(chain), registry, time.Now), options(nil).Log))
+	o := options(validator.Logged(validator.Measured(validator.Guarded(chain), registry, time.Now), zapcore.AddSync(io.Discard)))
 	o.Registerer = registry
 	h := validator.New(o)
 	word := func() string {

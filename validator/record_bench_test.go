@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/sluiceproject/sluice/rules"
@@ -31,13 +30,9 @@ func (a accepting) Decide(_ context.Context, e *rules.Event) rules.Decision {
 // line, as `sluice serve` writes it but without the kernel's part, and its
 // metrics.
 func BenchmarkRecord(b *testing.B) {
-	encoding := zap.NewProductionEncoderConfig()
-	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	encoding.TimeKey = "time"
 	blocks := &zapcore.BufferedWriteSyncer{WS: zapcore.AddSync(io.Discard), Size: 64 << 10, FlushInterval: 250 * time.Millisecond}
 	defer blocks.Stop()
-	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoding), blocks, zap.InfoLevel))
-	decider := validator.Logged(validator.Measured(accepting{make([]*rules.Rule, 11)}, prometheus.NewRegistry(), time.Now), log)
+	decider := validator.Logged(validator.Measured(accepting{make([]*rules.Rule, 11)}, prometheus.NewRegistry(), time.Now), blocks)
 	for _, name := range []string{"small", "large"} {
 		b.Run(name, func(b *testing.B) {
 			event := rules.Event{ID: rules.NewID(time.Now(), [10]byte{}), Received: time.Now()}

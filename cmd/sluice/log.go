@@ -14,13 +14,24 @@ const (
 	logDelay = 250 * time.Millisecond
 )
 
-// newLog returns a logger that writes JSON lines, and what writes out the rest
-// of them at the end.
-func newLog(to io.Writer) (log *zap.Logger, flush func()) {
+// log is where everything that is not an answer goes: zap's lines, and those of
+// decisions between them.
+type log struct {
+	*zap.Logger
+	lines zapcore.WriteSyncer
+	// flush writes out the rest at the end.
+	flush func()
+}
+
+// newLog returns a log of JSON lines.
+func newLog(to io.Writer) log {
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	encoding.TimeKey = "time"
 	blocks := &zapcore.BufferedWriteSyncer{WS: zapcore.AddSync(to), Size: logBlock, FlushInterval: logDelay}
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoding), blocks, zap.InfoLevel)
-	return zap.New(core), func() { _ = blocks.Stop() } // Nobody is left to tell.
+	return log{
+		Logger: zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoding), blocks, zap.InfoLevel)),
+		lines:  blocks,
+		flush:  func() { _ = blocks.Stop() }, // Nobody is left to tell.
+	}
 }

@@ -98,8 +98,7 @@ func explain(std *stdio, err error) error {
 // server is a running `sluice serve`.
 type server struct {
 	config
-	log      *zap.Logger
-	flushLog func()
+	log      log
 	live     *policies.Live
 	registry *prometheus.Registry
 	service  *listening
@@ -111,7 +110,7 @@ type server struct {
 // wrong is said before anything is promised.
 func newServer(settings config, std *stdio) (*server, error) {
 	s := &server{config: settings, registry: prometheus.NewRegistry()}
-	s.log, s.flushLog = newLog(std.err)
+	s.log = newLog(std.err)
 	live, err := policies.Open(settings.policies, policies.Options{
 		Kinds: rules.Builtin(), AcceptByDefault: settings.acceptByDefault,
 		Env: rules.Env{PartialSuffix: settings.partialSuffix},
@@ -123,7 +122,7 @@ func newServer(settings config, std *stdio) (*server, error) {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	validator.RegisterPolicies(s.registry, s.status)
 	if err := s.listen(); err != nil {
-		s.flushLog()
+		s.log.flush()
 		return nil, err
 	}
 	return s, nil
@@ -131,13 +130,13 @@ func newServer(settings config, std *stdio) (*server, error) {
 
 // decider is what answers events: the policies, and around them what watches.
 func (s *server) decider() validator.Decider {
-	return validator.Logged(validator.Measured(validator.Guarded(s.live), s.registry, time.Now), s.log)
+	return validator.Logged(validator.Measured(validator.Guarded(s.live), s.registry, time.Now), s.log.lines)
 }
 
 // run serves until ctx is done or a listener fails, then says not ready, finishes
 // what is in flight and returns. Whatever comes out of hangup reloads the policies.
 func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
-	defer s.flushLog()
+	defer s.log.flush()
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
 	go s.reloadOnChange(watching)
@@ -201,22 +200,22 @@ func (s *server) defaultVerdict() string {
 // listen opens both listeners.
 func (s *server) listen() error {
 	connections := s.connections()
-	service, err := open(s.config.listen, s.limits, connections, s.log)
+	service, err := open(s.config.listen, s.limits, connections, s.log.Logger)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	admin, err := open(s.config.admin, s.limits, validator.NewConnections(maxAdmin, func() {}, func(net.Addr) {}), s.log)
+	admin, err := open(s.config.admin, s.limits, validator.NewConnections(maxAdmin, func() {}, func(net.Addr) {}), s.log.Logger)
 	if err != nil {
 		return errors.Join(fmt.Errorf("--admin: %w", err), service.close())
 	}
 	service.server.Handler = connections.Handler(validator.New(validator.Options{
 		Decider: s.decider(), Decoder: validator.Decoder{UploadIs: s.uploadDirection}, Limits: s.limits,
 		Close: func() bool { return s.draining.Load() || connections.Crowded() },
-		Now:   time.Now, Log: s.log, Registerer: s.registry,
+		Now:   time.Now, Log: s.log.Logger, Registerer: s.registry,
 	}))
 	admin.server.Handler = validator.NewAdmin(validator.AdminOptions{
 		Status: s.status, Policies: s.policyList, Reload: s.live.Reload,
-		Draining: s.draining.Load, Log: s.log, Registry: s.registry,
+		Draining: s.draining.Load, Log: s.log.Logger, Registry: s.registry,
 	})
 	s.service, s.admin = service, admin
 	return nil
