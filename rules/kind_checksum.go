@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -127,9 +128,13 @@ func loadLists(env Env, key string, raw json.RawMessage, wrong *mistakes) []*Dig
 		_ = json.Unmarshal(raw, &name) // The schema has seen that it is a string.
 		names, at = []string{name}, func(int) string { return "/" + key }
 	}
+	open := env.Digests
+	if open == nil {
+		open = func(string) (*Digests, error) { return nil, errors.New("there are no lists here") }
+	}
 	var lists []*Digests
 	for i, name := range names {
-		list, err := env.Digests(name)
+		list, err := open(name)
 		if err != nil {
 			wrong.add(&SpecError{At: at(i), Message: fmt.Sprintf("the list %s cannot be used", name), Cause: err})
 			continue

@@ -16,7 +16,7 @@ func extensionKind() Kind {
 		Doc: "the extension is not in `allow` or is in `deny`; case does not matter, `.aspera-env` and the configured partial suffix are looked through, " +
 			"`\"\"` stands for no extension; `every: true` judges each extension of `a.pdf.exe`",
 		Schema: fmt.Sprintf(allowDenySchema, "files with one of these extensions", `"mov", "mxf"`, "Files with one of these extensions",
-			`, "every": {"type": "boolean", "default": false, "description": "Judge each extension of a name such as a.pdf.exe, not only the last."}`),
+			`, "every": {"type": "boolean", "default": false, "description": "Judge each extension of a name such as a.pdf.exe, not only the last.", "examples": [true]}`),
 		Phases:       EveryPhase,
 		NeedsFile:    true,
 		Reads:        "name",
@@ -51,6 +51,8 @@ func compileExtension(env Env, dec Decoder) (Compiled, error) {
 		switch last := text[strings.LastIndexByte(text, '.')+1:]; {
 		case strings.ContainsAny(text, "*?/"):
 			wrong.add(At(at, "%q is not an extension", text).WithHint("globs are for the kind path, as in `path: {deny: [\"**/*.tmp\"]}`"))
+		case strings.TrimRight(text, " ") != text:
+			wrong.add(At(at, "%q ends in a space, which no extension does", text).WithHint("did you mean %q?", strings.TrimRight(text, " ")))
 		case last != text:
 			wrong.add(At(at, "an extension is written without dots: %q", text).WithHint("did you mean %q?", last))
 		}
@@ -60,10 +62,13 @@ func compileExtension(env Env, dec Decoder) (Compiled, error) {
 		denied:     builtinMessage("{name}: files of the type {found} may not be transferred here."),
 		notAllowed: builtinMessage("{name}: only files of these types may be transferred here: {allow}.", "allow"),
 	}
-	for name := range x.allow {
-		if x.deny[name] {
-			wrong.add(At("/deny", "%q is both allowed and denied", name))
+	for i, name := range spec.Deny {
+		if x.allow[strings.ToLower(name)] {
+			wrong.add(At(item("deny", i), "%q is both allowed and denied", name))
 		}
+	}
+	if x.allow == nil && x.deny == nil {
+		wrong.add(At("/every", "there is nothing to judge; add allow or deny"))
 	}
 	values := map[string]string{"allow": describe(spec.Allow), "deny": describe(spec.Deny)}
 	return Compiled{Check: x.check, Values: values}, wrong.err()

@@ -142,9 +142,12 @@ func listed(list, word string) bool {
 }
 
 // isReserved reports whether Windows takes the name for a device: with any
-// extension, in any case, with digits also as superscripts.
+// extension or stream, in any case, with digits also as superscripts.
 func isReserved(name string) bool {
-	stem, _, _ := strings.Cut(name, ".")
+	stem := name
+	if i := strings.IndexAny(name, ".:"); i >= 0 {
+		stem = name[:i]
+	}
 	stem = strings.TrimRight(stem, " ")
 	if len(stem) < 3 || len(stem) > 7 {
 		return false
@@ -157,6 +160,6 @@ func isReserved(name string) bool {
 		if !found {
 			port, found = strings.CutPrefix(upper, "LPT")
 		}
-		return found && len([]rune(port)) == 1 && strings.Contains("0123456789¹²³", port)
+		return found && len([]rune(port)) == 1 && strings.ContainsAny(port, "0123456789¹²³")
 	}
 }

@@ -18,8 +18,8 @@ func scheduleKind() Kind {
 	"type": "object", "additionalProperties": false, "minProperties": 1,
 	"properties": {
 		"days": {"type": "array", "minItems": 1, "items": {"type": "string"}, "description": "Days, or ranges of days, on which the window begins; every day if left out.", "examples": [["mon-fri"]]},
-		"from": {"type": "string", "description": "When the window begins, HH:MM.", "examples": ["20:00"]},
-		"to": {"type": "string", "description": "When the window ends, HH:MM, up to 24:00.", "examples": ["06:00"]},
+		"from": {"type": "string", "minLength": 1, "description": "When the window begins, HH:MM.", "examples": ["20:00"]},
+		"to": {"type": "string", "minLength": 1, "description": "When the window ends, HH:MM, up to 24:00.", "examples": ["06:00"]},
 		"zone": {"type": "string", "minLength": 1, "default": "UTC", "description": "A time zone of the IANA database.", "examples": ["Europe/Zurich"]}
 	},
 	"dependencies": {"from": ["to"], "to": ["from"]}
@@ -59,6 +59,9 @@ func compileSchedule(_ Env, dec Decoder) (Compiled, error) {
 		if len(wrong) == 0 && w.from == w.to {
 			wrong.add(At("/to", "from and to are the same, so the window is empty").WithHint("leave both out to mean the whole day"))
 		}
+	}
+	if spec.Days == nil && spec.From == "" {
+		wrong.add(At("/zone", "a zone alone is no window; add days, or from and to"))
 	}
 	if spec.Zone == "" {
 		spec.Zone = "UTC"

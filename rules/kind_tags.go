@@ -2,16 +2,12 @@ package rules
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
+	"strconv"
 	"strings"
 
 	"github.com/xeipuuv/gojsonschema"
 )
-
-// maxSchema is the largest JSON Schema that a rule may name, in bytes.
-const maxSchema = 1 << 20
 
 func tagsKind() Kind {
 	return Kind{
@@ -48,7 +44,10 @@ func compileTags(env Env, dec Decoder) (Compiled, error) {
 	}
 	var wrong mistakes
 	for i, pointer := range spec.Require {
-		if !strings.HasPrefix(pointer, "/") {
+		bare := strings.NewReplacer("~0", "", "~1", "").Replace(pointer)
+		if strings.Contains(bare, "~") {
+			wrong.add(At(item("require", i), "%q is not a JSON pointer", pointer).WithHint("a ~ is written ~0, and a / in a name ~1"))
+		} else if !strings.HasPrefix(pointer, "/") {
 			wrong.add(At(item("require", i), "%q is not a JSON pointer", pointer).WithHint("did you mean %q?", "/"+strings.ReplaceAll(pointer, ".", "/")))
 		}
 	}
@@ -86,18 +85,24 @@ func compileTags(env Env, dec Decoder) (Compiled, error) {
 	}}, wrong.err()
 }
 
-// firstFault names the place and the kind of the first fault, and nothing of
-// the tags' own values, which can be secret.
+// firstFault names the place and the kind of one fault, and nothing of the tags'
+// own values, which can be secret. Of several it is the first in the order of
+// their texts: the validator's own order changes with each load.
 func firstFault(result *gojsonschema.Result) string {
-	first := result.Errors()[0]
-	place := strings.TrimPrefix(first.Context().String("/"), gojsonschema.STRING_CONTEXT_ROOT)
-	if property, ok := first.Details()["property"].(string); ok {
-		place += "/" + property
+	var first string
+	for _, fault := range result.Errors() {
+		place := strings.TrimPrefix(fault.Context().String("/"), gojsonschema.STRING_CONTEXT_ROOT)
+		if property, ok := fault.Details()["property"].(string); ok {
+			place += "/" + property
+		}
+		if place == "" {
+			place = "the tags"
+		}
+		if text := place + " (" + strings.ReplaceAll(fault.Type(), "_", " ") + ")"; first == "" || text < first {
+			first = text
+		}
 	}
-	if place == "" {
-		place = "the tags"
-	}
-	return place + " (" + strings.ReplaceAll(first.Type(), "_", " ") + ")"
+	return first
 }
 
 // lookUp follows a JSON pointer (RFC 6901) and returns nil where it leads
@@ -109,8 +114,8 @@ func lookUp(tree any, pointer string) any {
 		case map[string]any:
 			tree = node[token]
 		case []any:
-			var i int
-			if n, err := fmt.Sscanf(token, "%d", &i); n != 1 || err != nil || i < 0 || i >= len(node) {
+			i, err := strconv.Atoi(token)
+			if err != nil || strconv.Itoa(i) != token || i < 0 || i >= len(node) {
 				return nil
 			}
 			tree = node[i]
@@ -119,56 +124,4 @@ func lookUp(tree any, pointer string) any {
 		}
 	}
 	return tree
-}
-
-// openSchema compiles a schema of the policy set. References may only stay
-// inside the document, so that nothing is ever fetched.
-func openSchema(env Env, name string) (*gojsonschema.Schema, error) {
-	f, err := env.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // It was only read.
-	text, err := io.ReadAll(io.LimitReader(f, maxSchema+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if len(text) > maxSchema {
-		return nil, fmt.Errorf("%s is larger than %s", name, FormatSize(maxSchema))
-	}
-	tree, err := ParseTree(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if err := refuseRemote(tree); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	loader := gojsonschema.NewSchemaLoader()
-	loader.Draft, loader.AutoDetect = gojsonschema.Draft7, false
-	schema, err := loader.Compile(gojsonschema.NewRawLoader(tree))
-	if err != nil {
-		return nil, fmt.Errorf("%s is not a JSON Schema of draft-07: %w", name, err)
-	}
-	return schema, nil
-}
-
-// refuseRemote looks for references that leave the document.
-func refuseRemote(tree any) error {
-	var all []error
-	switch node := tree.(type) {
-	case map[string]any:
-		for key, value := range node {
-			target, isText := value.(string)
-			if key == "$ref" && isText && !strings.HasPrefix(target, "#") {
-				all = append(all, fmt.Errorf("$ref %q leaves the file; only references that begin with # are followed", target))
-				continue
-			}
-			all = append(all, refuseRemote(value))
-		}
-	case []any:
-		for _, value := range node {
-			all = append(all, refuseRemote(value))
-		}
-	}
-	return errors.Join(all...)
 }

@@ -18,9 +18,9 @@ func transferKind() Kind {
 	"properties": {
 		"cipher": {"type": "array", "minItems": 1, "items": {"enum": [` + quoteAll(ciphers()) + `]}, "description": "The encryption in transit that is accepted.", "examples": [["aes-128", "aes-192", "aes-256"]]},
 		"rate_policy": {"type": "array", "minItems": 1, "items": {"enum": ["fixed", "fair", "high", "low"]}, "description": "The rate policies that are accepted.", "examples": [["fair", "low"]]},
-		"target_rate": {"type": "object", "additionalProperties": false, "minProperties": 1, "description": "The target rate that is accepted.", "properties": {
-			"min": {"type": "string", "description": "At least this: kbps, Mbps or Gbps.", "examples": ["1 Mbps"]},
-			"max": {"type": "string", "description": "At most this: kbps, Mbps or Gbps.", "examples": ["1 Gbps"]}
+		"target_rate": {"type": "object", "additionalProperties": false, "minProperties": 1, "description": "The target rate that is accepted.", "examples": [{"max": "1 Gbps"}], "properties": {
+			"min": {"type": "string", "minLength": 1, "description": "At least this: kbps, Mbps or Gbps.", "examples": ["1 Mbps"]},
+			"max": {"type": "string", "minLength": 1, "description": "At most this: kbps, Mbps or Gbps.", "examples": ["1 Gbps"]}
 		}}
 	}
 }`,
@@ -183,11 +183,11 @@ func rateAt(at, text string, absent int64, wrong *mistakes) int64 {
 		if !found {
 			continue
 		}
-		n, err := strconv.ParseInt(strings.TrimRight(head, " "), 10, 64)
-		if err != nil || n < 0 || n > (1<<62)/u.kbps {
+		n, err := strconv.ParseUint(strings.TrimRight(head, " "), 10, 63) // Takes no sign.
+		if err != nil || n > uint64(1<<62/u.kbps) {
 			break
 		}
-		return n * u.kbps
+		return int64(n) * u.kbps
 	}
 	wrong.add(At(at, "%s is not a rate; write a whole number and kbps, Mbps or Gbps, such as 500 Mbps", fmt.Sprintf("%q", text)))
 	return absent

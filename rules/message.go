@@ -21,7 +21,8 @@ func CommonPlaceholders() []string {
 
 // cannotTell is the message of a rule that refuses because it could not tell.
 var cannotTell = Template{parts: []part{
-	{text: "This could not be checked by the rule "}, {placeholder: "rule"},
+	{text: "This could not be checked by the rule "},
+	{placeholder: "rule"},
 	{text: ", so it is refused. Ask the server's administrator."},
 }}
 
@@ -162,11 +163,15 @@ func escapes(r rune) bool {
 }
 
 // Shorten returns s, or its beginning and end around "…" so that it fits into
-// limit bytes. Both ends of a name matter: the folder and the extension.
+// limit bytes; where not even that fits, it returns nothing. Both ends of a name
+// matter: the folder and the extension.
 func Shorten(s string, limit int) string {
 	const ellipsis = "…"
-	if len(s) <= limit {
+	switch {
+	case len(s) <= limit:
 		return s
+	case limit < len(ellipsis):
+		return ""
 	}
 	keep := limit - len(ellipsis)
 	head, tail := keep-keep/3, len(s)-keep/3

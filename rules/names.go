@@ -46,9 +46,13 @@ func CheckGlob(pattern string) error {
 	return err
 }
 
+// noSlash stands for a slash while names are matched: a slash would be a
+// separator to doublestar.
+const noSlash = "\x01"
+
 // Add files a value under a glob that CheckGlob accepts.
 func (n *NameGlobs[V]) Add(pattern string, value V) {
-	alternatives, err := expandBraces(pattern)
+	alternatives, err := expandBraces(strings.ReplaceAll(pattern, "/", noSlash))
 	if err != nil {
 		return
 	}
@@ -61,6 +65,7 @@ func (n *NameGlobs[V]) add(pattern string, value V) {
 	if n.heads == nil {
 		n.heads = map[string]*tails[V]{}
 	}
+	pattern = oneStar(pattern)
 	head, tail := ends(pattern)
 	t := n.heads[head]
 	if t == nil {
@@ -70,9 +75,30 @@ func (n *NameGlobs[V]) add(pattern string, value V) {
 	}
 	middle := pattern[len(head) : len(pattern)-len(tail)]
 	t.globs[tail] = append(t.globs[tail], nameGlob[V]{
-		pattern: pattern, plain: middle != "" && strings.Trim(middle, "*") == "", value: value,
+		pattern: pattern, plain: middle == "*", value: value,
 	})
 	t.lengths = insertSorted(t.lengths, len(tail))
+}
+
+// oneStar writes several * in a row as one. They mean the same in a name, but
+// doublestar does not see that three can stand for nothing at a name's end.
+func oneStar(pattern string) string {
+	if !strings.Contains(pattern, "**") {
+		return pattern
+	}
+	one := make([]byte, 0, len(pattern))
+	star := false
+	for i := 0; i < len(pattern); i++ {
+		if star && pattern[i] == '*' {
+			continue
+		}
+		if star = pattern[i] == '*'; pattern[i] == '\\' && i+1 < len(pattern) {
+			one = append(one, '\\')
+			i++
+		}
+		one = append(one, pattern[i])
+	}
+	return string(one)
 }
 
 // ends returns the literal text before the first and after the last wildcard.
@@ -101,7 +127,7 @@ func insertSorted(list []int, n int) []int {
 // can be appended more than once.
 func (n *NameGlobs[V]) AppendMatches(to []V, name string) []V {
 	if strings.Contains(name, "/") {
-		name = strings.ReplaceAll(name, "/", "\x01")
+		name = strings.ReplaceAll(name, "/", noSlash)
 	}
 	for _, h := range n.headLengths {
 		if h > len(name) {

@@ -16,7 +16,7 @@ type Path struct {
 	// those of a Windows path), empty and "." segments are gone, and so are the
 	// credentials of a URL. ".." stays, because where it leads is not known.
 	Slash string
-	// Clean reports that the path is written plainly: no "..", ".", empty
+	// Clean reports that the path is written plainly: no "..", ".", NUL, empty
 	// segment or trailing slash.
 	Clean bool
 	// Up reports that the path has a ".." segment.
@@ -34,7 +34,9 @@ func ParsePath(raw string) Path {
 	}
 	scheme, rest := splitScheme(p.Slash)
 	if scheme != "" {
-		rest = dropUserinfo(rest)
+		if end, sure := userinfo(rest); sure {
+			rest = rest[end:]
+		}
 		p.Slash = scheme + rest
 	}
 	p.Clean, p.Up = inspect(rest)
@@ -50,14 +52,15 @@ func (p Path) Name() string {
 }
 
 // Shown returns the path without the credentials of a URL, fit for logs and
-// messages. Control characters are still in it.
+// messages; what may be credentials is not shown either. Control characters are
+// still in it.
 func (p Path) Shown() string {
 	scheme, rest := splitScheme(p.Raw)
 	if scheme == "" {
 		return p.Raw
 	}
-	if bare := dropUserinfo(rest); bare != rest {
-		return scheme + "***@" + bare
+	if end, _ := userinfo(rest); end > 0 {
+		return scheme + "***@" + rest[end:]
 	}
 	return p.Raw
 }
@@ -91,20 +94,20 @@ func splitScheme(s string) (scheme, rest string) {
 	return s[:i+3], s[i+3:]
 }
 
-// dropUserinfo cuts "KEY:SECRET@" off what follows a scheme. A secret may hold
-// slashes, so the last "@" before a segment that has none counts when what
-// stands before it has the colon of a user and a password.
-func dropUserinfo(rest string) string {
+// userinfo returns where "KEY:SECRET@" ends in what follows a scheme, 0 if there
+// is none. A secret may hold slashes: where the first segment has the colon of a
+// user and a password but no "@", the userinfo ends at the last "@" of the first
+// segment that has one. That may be wrong, and is not sure, if what follows the
+// colon could be the port of a host.
+func userinfo(rest string) (end int, sure bool) {
 	authority, _, _ := strings.Cut(rest, "/")
-	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
-		return rest[i+1:]
+	at := strings.IndexByte(rest, '@')
+	_, password, hasColon := strings.Cut(authority, ":")
+	if at < 0 || at >= len(authority) && !hasColon {
+		return 0, false
 	}
-	if strings.Contains(authority, ":") && !isPort(authority[strings.IndexByte(authority, ':')+1:]) {
-		if i := strings.IndexByte(rest, '@'); i >= 0 {
-			return rest[i+1:]
-		}
-	}
-	return rest
+	segment, _, _ := strings.Cut(rest[at:], "/")
+	return at + strings.LastIndexByte(segment, '@') + 1, at < len(authority) || !isPort(password)
 }
 
 // isPort reports whether what follows a host's colon is a port number.
@@ -120,7 +123,7 @@ func isPort(s string) bool {
 // inspect looks at each segment once and allocates nothing: a plain path, the
 // usual case, is used as it came.
 func inspect(s string) (clean, up bool) {
-	clean = true
+	clean = strings.IndexByte(s, 0) < 0
 	s = strings.TrimPrefix(s, "/")
 	for more := s != ""; more; {
 		var segment string
@@ -159,6 +162,9 @@ func squeeze(s string) string {
 // resolve returns where a path leads if ".." means the folder above.
 func resolve(slash string) string {
 	scheme, rest := splitScheme(slash)
+	if isWindows(rest) { // The folder above C:/ is C:/.
+		scheme, rest = rest[:2], rest[2:]
+	}
 	return scheme + path.Clean(rest)
 }
 
@@ -166,10 +172,14 @@ func resolve(slash string) string {
 // what CheckGlob refuses it refuses globs that no path can match.
 func CheckPathGlob(glob string) error {
 	if isWindows(glob) && strings.Contains(glob, `\`) {
-		return fmt.Errorf("%q: write Windows paths with slashes, %q", glob, strings.ReplaceAll(glob, `\`, "/"))
+		slashed := strings.ReplaceAll(glob, `\`, "/")
+		return fmt.Errorf("%q: write Windows paths with slashes, %q", glob, strings.Replace(slashed, "//", "/", 1))
 	}
 	if err := CheckGlob(glob); err != nil {
 		return err
+	}
+	if hidesSlash(glob) {
+		return fmt.Errorf("%q: a slash stands between segments, so it cannot stand in brackets or behind a backslash", glob)
 	}
 	scheme, rest := splitScheme(glob)
 	if scheme == "" && !strings.ContainsAny(glob[:1], `/*?[{\`) && !isWindows(glob) {
@@ -179,4 +189,23 @@ func CheckPathGlob(glob string) error {
 		return fmt.Errorf("%q matches no path: a glob has no %q, %q, %q or slash at its end; did you mean %q?", glob, "..", ".", "//", scheme+path.Clean(rest))
 	}
 	return nil
+}
+
+// hidesSlash reports whether a glob has a slash in a class or behind a
+// backslash.
+func hidesSlash(glob string) bool {
+	class := false
+	for i := 0; i < len(glob); i++ {
+		switch c := glob[i]; {
+		case c == '\\':
+			if i++; i < len(glob) && glob[i] == '/' {
+				return true
+			}
+		case c == '/' && class:
+			return true
+		case c == '[', c == ']':
+			class = c == '['
+		}
+	}
+	return false
 }

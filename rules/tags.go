@@ -89,10 +89,19 @@ func unwrap(text string) string {
 // ErrDepth says that JSON is nested deeper than MaxDepth.
 var ErrDepth = fmt.Errorf("nested more than %d levels deep", MaxDepth)
 
+// maxNumber is the longest number that is accepted, in bytes, and maxExponent
+// the most digits of its exponent. What compares numbers as exact fractions, as
+// a JSON Schema's limits do, would take seconds for one like 1e999999.
+const maxNumber, maxExponent = 64, 3
+
+// ErrNumber says that a number in JSON is larger or longer than anybody needs.
+var ErrNumber = fmt.Errorf("a number has more than %d characters, or %d in its exponent", maxNumber, maxExponent)
+
 // ParseTree parses one JSON value into map[string]any, []any, string,
 // json.Number, bool and nil. It refuses what the event decoder refuses: a
 // member given twice, bytes that are not UTF-8, anything after the value, and
-// nesting beyond MaxDepth.
+// nesting beyond MaxDepth; and numbers of more than 64 characters, or 3 in their
+// exponent.
 func ParseTree(text string) (any, error) {
 	dec := jsontext.NewDecoder(strings.NewReader(text))
 	tree, err := parseValue(dec)
@@ -107,8 +116,8 @@ func ParseTree(text string) (any, error) {
 
 // withoutText drops the input's own text from a syntax error.
 func withoutText(err error) error {
-	if errors.Is(err, ErrDepth) {
-		return ErrDepth
+	if errors.Is(err, ErrDepth) || errors.Is(err, ErrNumber) {
+		return err
 	}
 	var syntactic *jsontext.SyntacticError
 	switch {
@@ -122,12 +131,12 @@ func withoutText(err error) error {
 }
 
 func parseValue(dec *jsontext.Decoder) (any, error) {
-	if dec.StackDepth() > MaxDepth {
-		return nil, ErrDepth
-	}
 	token, err := dec.ReadToken()
 	if err != nil {
 		return nil, err
+	}
+	if dec.StackDepth() > MaxDepth {
+		return nil, ErrDepth
 	}
 	switch token.Kind() {
 	case '{':
@@ -137,12 +146,19 @@ func parseValue(dec *jsontext.Decoder) (any, error) {
 	case '"':
 		return token.String(), nil
 	case '0':
-		return json.Number(token.String()), nil
+		return parseNumber(token.String())
 	case 't', 'f':
 		return token.Bool(), nil
 	default:
 		return nil, nil
 	}
+}
+
+func parseNumber(text string) (any, error) {
+	if exponent := strings.IndexAny(text, "eE"); len(text) > maxNumber || exponent >= 0 && len(strings.TrimLeft(text[exponent+1:], "+-")) > maxExponent {
+		return nil, ErrNumber
+	}
+	return json.Number(text), nil
 }
 
 func parseObject(dec *jsontext.Decoder) (any, error) {
