@@ -12,19 +12,25 @@ import (
 )
 
 // index finds the policies that apply to an event without trying each. For
-// every field by which policies are selected it keeps the policies that do not
-// select by it, and a structure that finds those whose globs or ranges match;
-// the policies that apply are the intersection over the fields.
+// every field by which policies are selected it keeps a structure that finds
+// those whose globs or ranges match. Policies that select by the same fields
+// form a shape: of each shape, those apply that every one of its fields found.
 type index struct {
 	size       int
 	directions [3]bitset // by rules.Direction
-	any        [fieldCount]bitset
+	shapes     []shape
 	used       fieldSet
 
 	users, hosts rules.NameGlobs[int32]
 	paths        rules.PathGlobs
 	clients      bart.Table[int32]
 	postings     []posting
+}
+
+// shape is the policies that select by the same fields, direction aside.
+type shape struct {
+	fields   fieldSet
+	policies bitset
 }
 
 // The fields whose matches are looked up, as indices.
@@ -43,9 +49,6 @@ func newIndex(policies []*Policy) *index {
 	x := &index{size: len(policies)}
 	for d := range x.directions {
 		x.directions[d] = newBitset(x.size)
-	}
-	for f := range x.any {
-		x.any[f] = newBitset(x.size)
 	}
 	b := builder{index: x, ids: map[string]int32{}, ranges: map[netip.Prefix][]int32{}}
 	for i, p := range policies {
@@ -79,17 +82,24 @@ func (b *builder) add(i int32, p *Policy) {
 		b.directions[rules.Download].add(i)
 	}
 	b.used |= s.fields
-	for f, bit := range fieldBits {
-		if s.fields&bit == 0 {
-			b.any[f].add(i)
-		}
-	}
+	b.shape(s.fields &^ byDirection).add(i)
 	b.addGlobs("user ", s.users, i, b.users.Add)
 	b.addGlobs("host ", s.hosts, i, b.hosts.Add)
 	b.addGlobs("path ", s.paths, i, b.paths.Add)
 	for _, prefix := range s.clients {
 		b.ranges[prefix] = append(b.ranges[prefix], i)
 	}
+}
+
+// shape returns the policies that select by the given fields.
+func (b *builder) shape(fields fieldSet) bitset {
+	for _, s := range b.shapes {
+		if s.fields == fields {
+			return s.policies
+		}
+	}
+	b.shapes = append(b.shapes, shape{fields, newBitset(b.size)})
+	return b.shapes[len(b.shapes)-1].policies
 }
 
 // addGlobs files a policy under each of its globs; a glob that several policies
@@ -132,15 +142,19 @@ func (b *builder) addRanges() {
 
 // scratch is the memory of one look-up, used again by the next.
 type scratch struct {
-	matched    [fieldCount]bitset
+	// found has, for each field, the policies whose globs or ranges match: own
+	// memory, or the set of the one posting that was found.
+	found      [fieldCount]bitset
+	own        [fieldCount]bitset
+	none       fieldSet // the fields for which nothing was found
 	postings   []int32
 	candidates []int32
 }
 
 func (x *index) newScratch() *scratch {
 	sc := &scratch{postings: make([]int32, 0, 32), candidates: make([]int32, 0, 64)}
-	for f := range sc.matched {
-		sc.matched[f] = newBitset(x.size)
+	for f := range sc.own {
+		sc.own[f] = newBitset(x.size)
 	}
 	return sc
 }
@@ -149,7 +163,6 @@ func (x *index) newScratch() *scratch {
 // apply: unknown are the fields that the event lacks, and policies that select
 // by one of those are among the candidates whatever they ask of it.
 func (x *index) candidates(e *rules.Event, sc *scratch) (list []int32, unknown fieldSet) {
-	ask := x.used
 	if e.Direction == rules.DirectionUnknown {
 		unknown |= byDirection
 	}
@@ -165,60 +178,89 @@ func (x *index) candidates(e *rules.Event, sc *scratch) (list []int32, unknown f
 	if e.File.Raw == "" || e.File.Up {
 		unknown |= byPath
 	}
-	ask &^= unknown
+	ask := x.used &^ unknown
 	x.match(e, sc, ask)
-	sc.candidates = x.intersect(e.Direction, sc, ask)
-	for f := range sc.matched {
-		sc.matched[f].clear()
+	sc.candidates = x.intersect(&x.directions[e.Direction], sc, ask)
+	for f := range sc.own {
+		sc.own[f].clear()
 	}
 	return sc.candidates, unknown
 }
 
 // match looks up each field that is asked and marks the policies found.
 func (x *index) match(e *rules.Event, sc *scratch, ask fieldSet) {
+	sc.none = 0
 	if ask&byUser != 0 {
 		sc.postings = x.users.AppendMatches(sc.postings[:0], e.User)
-		x.mark(sc.matched[userField], sc.postings)
+		x.mark(sc, userField)
 	}
 	if ask&byHost != 0 {
 		sc.postings = x.hosts.AppendMatches(sc.postings[:0], e.Host)
-		x.mark(sc.matched[hostField], sc.postings)
+		x.mark(sc, hostField)
 	}
 	if ask&byPath != 0 {
 		sc.postings = x.paths.AppendMatches(sc.postings[:0], e.File.Slash)
-		x.mark(sc.matched[pathField], sc.postings)
+		x.mark(sc, pathField)
 	}
 	if ask&byClient != 0 {
+		sc.postings = sc.postings[:0]
 		if id, ok := x.clients.Lookup(e.ClientAddr); ok {
-			x.postings[id].addTo(sc.matched[clientField])
+			sc.postings = append(sc.postings, id)
 		}
+		x.mark(sc, clientField)
 	}
 }
 
-func (x *index) mark(to bitset, postings []int32) {
-	for _, id := range postings {
-		x.postings[id].addTo(to)
+// mark collects the policies of the postings that were found for a field.
+func (x *index) mark(sc *scratch, field int) {
+	if len(sc.postings) == 0 {
+		sc.none |= fieldBits[field]
+		return
+	}
+	if len(sc.postings) == 1 && x.postings[sc.postings[0]].set.words != nil {
+		sc.found[field] = x.postings[sc.postings[0]].set
+		return
+	}
+	sc.found[field] = sc.own[field]
+	for _, id := range sc.postings {
+		x.postings[id].addTo(sc.own[field])
 	}
 }
 
-// intersect returns the policies that every field that is asked leaves. Words
-// in which a field has nobody are passed over by way of the summaries.
-func (x *index) intersect(d rules.Direction, sc *scratch, ask fieldSet) []int32 {
+// intersect returns, in order, the policies that all fields of their shape have
+// found. Words in which a field has nobody are passed over by way of the
+// summaries.
+func (x *index) intersect(direction *bitset, sc *scratch, ask fieldSet) []int32 {
 	list := sc.candidates[:0]
-	direction := &x.directions[d]
-	for s, summary := range direction.summary {
+	for i := range x.shapes {
+		if x.shapes[i].fields&sc.none != 0 {
+			continue
+		}
+		var room [fieldCount + 2]*bitset
+		sets := append(room[:0], direction, &x.shapes[i].policies)
 		for f, bit := range fieldBits {
-			if ask&bit != 0 {
-				summary &= x.any[f].summary[s] | sc.matched[f].summary[s]
+			if x.shapes[i].fields&ask&bit != 0 {
+				sets = append(sets, &sc.found[f])
 			}
+		}
+		list = appendCommon(list, sets)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// appendCommon appends the members that all sets have.
+func appendCommon(list []int32, sets []*bitset) []int32 {
+	for s := range sets[0].summary {
+		summary := ^uint64(0)
+		for _, set := range sets {
+			summary &= set.summary[s]
 		}
 		for ; summary != 0; summary &= summary - 1 {
 			w := s<<6 + bits.TrailingZeros64(summary)
-			word := direction.words[w]
-			for f, bit := range fieldBits {
-				if ask&bit != 0 {
-					word &= x.any[f].words[w] | sc.matched[f].words[w]
-				}
+			word := ^uint64(0)
+			for _, set := range sets {
+				word &= set.words[w]
 			}
 			for ; word != 0; word &= word - 1 {
 				list = append(list, int32(w<<6+bits.TrailingZeros64(word))) //nolint:gosec // Below the number of policies.

@@ -83,8 +83,12 @@ const activeRoom = 24
 func (g *PathGlobs) walk(now, next []*globNode, path string) []*globNode {
 	now = activate(now, &g.root)
 	for more := true; more && len(now) > 0; {
-		var segment string
-		segment, path, more = strings.Cut(path, "/")
+		segment := path
+		if i := strings.IndexByte(path, '/'); i >= 0 {
+			segment, path = path[:i], path[i+1:]
+		} else {
+			more = false
+		}
 		next = next[:0]
 		for _, n := range now {
 			if n.loop {

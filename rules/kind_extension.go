@@ -143,13 +143,12 @@ func shownExtension(lower []byte) string {
 
 // appendLower appends a lower-case copy: on the stack for any usual extension.
 func appendLower(to []byte, s string) []byte {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return append(to, strings.ToLower(s)...)
-		}
-	}
+	before := len(to)
 	for i := range len(s) {
 		c := s[i]
+		if c >= 0x80 {
+			return append(to[:before], strings.ToLower(s)...)
+		}
 		if c >= 'A' && c <= 'Z' {
 			c += 'a' - 'A'
 		}
@@ -162,7 +161,9 @@ func appendLower(to []byte, s string) []byte {
 // ".profile" has no extension. Dots and spaces at the end are dropped, as
 // Windows does when it makes the file.
 func cutExtension(name string) (stem, extension string) {
-	name = strings.TrimRight(name, ". ")
+	for name != "" && (name[len(name)-1] == '.' || name[len(name)-1] == ' ') {
+		name = name[:len(name)-1]
+	}
 	dot := strings.LastIndexByte(name, '.')
 	if dot <= 0 {
 		return name, ""

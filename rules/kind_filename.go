@@ -144,9 +144,15 @@ func listed(list, word string) bool {
 // isReserved reports whether Windows takes the name for a device: with any
 // extension or stream, in any case, with digits also as superscripts.
 func isReserved(name string) bool {
+	if name == "" || strings.IndexByte("cpanlCPANL", name[0]) < 0 {
+		return false // The usual name is done with here.
+	}
 	stem := name
-	if i := strings.IndexAny(name, ".:"); i >= 0 {
-		stem = name[:i]
+	for i := range len(name) {
+		if name[i] == '.' || name[i] == ':' {
+			stem = name[:i]
+			break
+		}
 	}
 	stem = strings.TrimRight(stem, " ")
 	if len(stem) < 3 || len(stem) > 7 {

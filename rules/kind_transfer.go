@@ -107,8 +107,8 @@ func compileTransfer(_ Env, dec Decoder) (Compiled, error) {
 	}}, wrong.err()
 }
 
-// cipherSet holds each cipher that is accepted in canonical form; one without
-// a mode stands for all modes.
+// cipherSet holds each cipher that is accepted, in canonical form and as most
+// servers write it; one without a mode stands for all modes.
 func cipherSet(list []string) map[string]bool {
 	if list == nil {
 		return nil
@@ -116,10 +116,10 @@ func cipherSet(list []string) map[string]bool {
 	set := map[string]bool{}
 	for _, name := range list {
 		plain := string(appendCipher(nil, name))
-		set[plain] = true
+		set[name], set[plain] = true, true
 		if strings.Count(name, "-") == 1 {
 			for _, mode := range []string{"cfb", "gcm", "ctr", "cbc"} {
-				set[plain+mode] = true
+				set[name+"-"+mode], set[plain+mode] = true, true
 			}
 		}
 	}
@@ -132,7 +132,7 @@ func (t *transfers) check(_ context.Context, e *Event) (*Objection, error) {
 			return nil, MissingError{"cipher"}
 		}
 		var room [24]byte
-		if !t.ciphers[string(appendCipher(room[:0], e.Cipher))] {
+		if !t.ciphers[e.Cipher] && !t.ciphers[string(appendCipher(room[:0], e.Cipher))] {
 			return &Objection{Message: t.cipher, Found: e.Cipher}, nil
 		}
 	}

@@ -14,9 +14,14 @@ import (
 // text before its first and after its last wildcard, so that a name is compared
 // only with globs which share both ends with it.
 type NameGlobs[V any] struct {
+	exact       map[string][]V // globs without a wildcard
+	few         []nameGlob[V]  // all others while they are few: comparing them costs less than looking them up
 	heads       map[string]*tails[V]
 	headLengths []int
 }
+
+// fewGlobs is how many globs are compared one by one.
+const fewGlobs = 8
 
 // tails are the globs that begin alike.
 type tails[V any] struct {
@@ -25,7 +30,7 @@ type tails[V any] struct {
 }
 
 type nameGlob[V any] struct {
-	pattern string
+	pattern, head, tail string
 	// plain says that head*tail is all there is: both ends matched, so it does.
 	plain bool
 	value V
@@ -63,21 +68,45 @@ func (n *NameGlobs[V]) Add(pattern string, value V) {
 
 func (n *NameGlobs[V]) add(pattern string, value V) {
 	if n.heads == nil {
-		n.heads = map[string]*tails[V]{}
+		n.exact, n.heads = map[string][]V{}, map[string]*tails[V]{}
+	}
+	if !strings.ContainsAny(pattern, meta) {
+		n.exact[pattern] = append(n.exact[pattern], value)
+		return
 	}
 	pattern = oneStar(pattern)
 	head, tail := ends(pattern)
-	t := n.heads[head]
+	g := nameGlob[V]{
+		pattern: pattern, head: head, tail: tail, plain: pattern[len(head):len(pattern)-len(tail)] == "*", value: value,
+	}
+	switch {
+	case len(n.heads) > 0:
+		n.file(g)
+	case len(n.few) < fewGlobs:
+		n.few = append(n.few, g)
+	default:
+		for _, g := range append(n.few, g) {
+			n.file(g)
+		}
+		n.few = nil
+	}
+}
+
+// file puts a glob where its head and tail lead to it.
+func (n *NameGlobs[V]) file(g nameGlob[V]) {
+	t := n.heads[g.head]
 	if t == nil {
 		t = &tails[V]{globs: map[string][]nameGlob[V]{}}
-		n.heads[head] = t
-		n.headLengths = insertSorted(n.headLengths, len(head))
+		n.heads[g.head] = t
+		n.headLengths = insertSorted(n.headLengths, len(g.head))
 	}
-	middle := pattern[len(head) : len(pattern)-len(tail)]
-	t.globs[tail] = append(t.globs[tail], nameGlob[V]{
-		pattern: pattern, plain: middle == "*", value: value,
-	})
-	t.lengths = insertSorted(t.lengths, len(tail))
+	t.globs[g.tail] = append(t.globs[g.tail], g)
+	t.lengths = insertSorted(t.lengths, len(g.tail))
+}
+
+// matches reports whether the glob, both of whose ends the name has, matches.
+func (g *nameGlob[V]) matches(name string) bool {
+	return g.plain || doublestar.MatchUnvalidated(g.pattern, name)
 }
 
 // oneStar writes several * in a row as one. They mean the same in a name, but
@@ -106,9 +135,6 @@ func oneStar(pattern string) string {
 // tail is given up.
 func ends(pattern string) (head, tail string) {
 	first := strings.IndexAny(pattern, meta)
-	if first < 0 {
-		return pattern, ""
-	}
 	if strings.ContainsAny(pattern, `[\`) {
 		return pattern[:first], ""
 	}
@@ -129,6 +155,20 @@ func (n *NameGlobs[V]) AppendMatches(to []V, name string) []V {
 	if strings.Contains(name, "/") {
 		name = strings.ReplaceAll(name, "/", noSlash)
 	}
+	if len(n.exact) > 0 {
+		to = append(to, n.exact[name]...)
+	}
+	for i := range n.few {
+		g := &n.few[i]
+		if len(name) >= len(g.head)+len(g.tail) && strings.HasPrefix(name, g.head) && strings.HasSuffix(name, g.tail) && g.matches(name) {
+			to = append(to, g.value)
+		}
+	}
+	return n.appendFiled(to, name)
+}
+
+// appendFiled appends the values of the globs that were filed under their ends.
+func (n *NameGlobs[V]) appendFiled(to []V, name string) []V {
 	for _, h := range n.headLengths {
 		if h > len(name) {
 			break
@@ -141,10 +181,10 @@ func (n *NameGlobs[V]) AppendMatches(to []V, name string) []V {
 			if h+l > len(name) {
 				break
 			}
-			for i := range t.globs[name[len(name)-l:]] {
-				g := &t.globs[name[len(name)-l:]][i]
-				if g.plain || doublestar.MatchUnvalidated(g.pattern, name) {
-					to = append(to, g.value)
+			globs := t.globs[name[len(name)-l:]]
+			for i := range globs {
+				if globs[i].matches(name) {
+					to = append(to, globs[i].value)
 				}
 			}
 		}
