@@ -44,13 +44,15 @@ func Compile(fsys fs.FS, o Options) (*Snapshot, error) {
 	c := &compiler{kinds: o.Kinds, env: o.Env, schema: compileSchema(o.Kinds), files: newFiles(fsys, previous)}
 	c.env.Open, c.env.Digests = c.files.open, c.files.digests
 
-	names, err := c.files.documents()
+	names, misplaced, err := c.files.documents()
 	if err != nil {
-		return nil, fileFaults(".", err)
+		return nil, document.Faults{{File: ".", Message: err.Error()}}
 	}
 	policies, faults := c.compileAll(names)
-	faults = append(faults, duplicates(policies)...)
-	if len(names) == 0 {
+	for _, name := range misplaced {
+		faults = append(faults, document.Fault{File: name, Message: "policies are read from the set's own folder only", Hint: "move the file up or rename it"})
+	}
+	if len(names)+len(misplaced) == 0 {
 		faults = append(faults, document.Fault{File: ".", Message: "there is no policy here", Hint: "a policy set is a folder with files that end in .yaml"})
 	}
 	if err := faults.Err(); err != nil {
@@ -59,62 +61,63 @@ func Compile(fsys fs.FS, o Options) (*Snapshot, error) {
 	return newSnapshot(policies, c.files, o.AcceptByDefault), nil
 }
 
+// compiled is what became of one document. named is a fault at the policy's
+// name, for whoever finds that there are two.
+type compiled struct {
+	policy *Policy
+	named  document.Fault
+	faults document.Faults
+}
+
 // compileAll compiles the documents side by side and returns the policies in
 // the order of their files.
 func (c *compiler) compileAll(names []string) ([]*Policy, document.Faults) {
-	policies := make([]*Policy, len(names))
-	faults := make([]document.Faults, len(names))
+	all := make([]compiled, len(names))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, name := range names {
 		group.Go(func() error {
-			policies[i], faults[i] = c.compileDocument(name)
+			all[i] = c.compileDocument(name)
 			return nil
 		})
 	}
 	_ = group.Wait() // Faults are values here; the group returns no error.
-	var all document.Faults
-	for _, f := range faults {
-		all = append(all, f...)
+	policies, faults := make([]*Policy, len(names)), duplicates(all)
+	for i := range all {
+		policies[i], faults = all[i].policy, append(faults, all[i].faults...)
 	}
-	return policies, all
+	return policies, faults
 }
 
-func (c *compiler) compileDocument(name string) (*Policy, document.Faults) {
+func (c *compiler) compileDocument(name string) compiled {
 	text, err := c.files.read(name)
 	if err != nil {
-		return nil, fileFaults(name, err)
+		return compiled{faults: document.Faults{{File: name, Message: err.Error()}}}
 	}
 	doc, faults := document.Parse(name, text)
 	if len(faults) > 0 {
-		return nil, faults
+		return compiled{faults: faults}
 	}
 	if faults := doc.Check(c.schema); len(faults) > 0 {
-		return nil, faults
+		return compiled{faults: faults}
 	}
-	return c.compilePolicy(doc)
-}
-
-// fileFaults turns joined errors about files as a whole into faults.
-func fileFaults(name string, err error) (faults document.Faults) {
-	for _, err := range flatten(err) {
-		faults = append(faults, document.Fault{File: name, Message: err.Error()})
-	}
-	return faults
+	policy, faults := c.compilePolicy(doc)
+	return compiled{policy: policy, named: doc.At("/policy", "").WithHint("names are unique in a set"), faults: faults}
 }
 
 // duplicates reports policies that share a name.
-func duplicates(policies []*Policy) (faults document.Faults) {
+func duplicates(all []compiled) (faults document.Faults) {
 	first := map[string]*Policy{}
-	for _, p := range policies {
-		if p == nil {
+	for _, c := range all {
+		if c.policy == nil {
 			continue
 		}
-		if other := first[p.Name]; other != nil {
-			faults = append(faults, document.Fault{File: p.File, Message: "the policy " + p.Name + " is also in " + other.File, Hint: "names are unique in a set"})
+		if other := first[c.policy.Name]; other != nil {
+			c.named.Message = "the policy " + c.policy.Name + " is also in " + other.File
+			faults = append(faults, c.named)
 			continue
 		}
-		first[p.Name] = p
+		first[c.policy.Name] = c.policy
 	}
 	return faults
 }

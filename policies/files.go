@@ -45,10 +45,9 @@ func newFiles(fsys fs.FS, previous map[string]*list) *files {
 }
 
 // documents returns the names of the set's YAML documents in order. Tests and
-// hidden files are left out; a YAML file in a folder is an error, because
+// hidden files are left out; a YAML file in a folder is misplaced, because
 // nobody would notice that it decides nothing.
-func (f *files) documents() (names []string, err error) {
-	var wrong []error
+func (f *files) documents() (names, misplaced []string, err error) {
 	walk := func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -59,16 +58,16 @@ func (f *files) documents() (names []string, err error) {
 			}
 		case !isDocument(name):
 		case strings.Contains(name, "/"):
-			wrong = append(wrong, fmt.Errorf("%s: policies are read from the set's own folder only; move the file up or rename it", name))
+			misplaced = append(misplaced, name)
 		default:
 			names = append(names, name)
 		}
 		return nil
 	}
 	if err := fs.WalkDir(f.fsys, ".", walk); err != nil {
-		return nil, fmt.Errorf("reading the policy set: %w", err)
+		return nil, nil, fmt.Errorf("reading the policy set: %w", err)
 	}
-	return names, errors.Join(wrong...)
+	return names, misplaced, nil
 }
 
 // isDocument reports whether a file is a YAML document that decides.
@@ -90,7 +89,7 @@ func (f *files) read(name string) ([]byte, error) {
 	defer file.Close() //nolint:errcheck // It was only read.
 	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, errors.Unwrap(err))
+		return nil, fmt.Errorf("%s: %w", name, reason(err))
 	}
 	if len(text) > maxFile {
 		return nil, fmt.Errorf("%s is larger than %s", name, rules.FormatSize(maxFile))
@@ -110,12 +109,22 @@ func (f *files) openRaw(name string) (fs.File, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no file %s in the policy set", name)
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, reason(err))
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", name)
 	}
 	return f.fsys.Open(name)
+}
+
+// reason returns why a file cannot be used, without the operation and the name
+// that the error may have around it.
+func reason(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
 }
 
 // open is rules.Env.Open.

@@ -166,11 +166,7 @@ func (l *Live) compile(o Options) (*Snapshot, error) {
 }
 
 func (l *Live) unreadable(err error) error {
-	var cause *fs.PathError
-	if errors.As(err, &cause) {
-		err = cause.Err
-	}
-	return document.Faults{{File: l.dir, Message: fmt.Sprintf("the policy set cannot be read: %s", err)}}
+	return document.Faults{{File: l.dir, Message: fmt.Sprintf("the policy set cannot be read: %s", reason(err))}}
 }
 
 // signature changes whenever anything in the directory may have changed.

@@ -1,17 +1,13 @@
 package document
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
 
@@ -29,26 +25,29 @@ type Document struct {
 	// and nil.
 	Tree any
 
-	lines  []string
-	values map[string]place // by pointer
-	keys   map[string]place // by pointer of the value that the key has
-	faults Faults
+	lines   []string
+	values  map[string]place // by pointer
+	keys    map[string]place // by pointer of the value that the key has
+	faults  Faults
+	columns columns
 }
 
 type place struct{ line, column int }
 
 // Parse reads one YAML document. It refuses what has no place in a reviewed
 // file: a key given twice, a second document, anchors, aliases, merges and
-// tags, and text that is not UTF-8.
+// tags, numbers that are not plainly decimal, tabs between words, control
+// characters and text that is not UTF-8.
 func Parse(name string, text []byte) (*Document, Faults) {
+	source := tidy(text)
 	d := &Document{
-		Name: name, lines: strings.Split(string(text), "\n"),
+		Name: name, lines: strings.Split(source, "\n"),
 		values: map[string]place{}, keys: map[string]place{},
 	}
 	if fault := d.unreadable(text); fault != nil {
 		return nil, Faults{*fault}
 	}
-	file, err := parse(text)
+	file, err := d.parse(source)
 	if err != nil {
 		return nil, Faults{d.syntaxFault(err)}
 	}
@@ -72,50 +71,12 @@ func Parse(name string, text []byte) (*Document, Faults) {
 	return d, nil
 }
 
-// parse turns a panic of the parser into an error: whatever a file holds, the
-// service goes on.
-func parse(text []byte) (file *ast.File, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = errors.New("the file cannot be read as YAML")
-		}
-	}()
-	return parser.ParseBytes(text, 0)
-}
-
-func (d *Document) unreadable(text []byte) *Fault {
-	if len(text) > MaxSize {
-		return &Fault{File: d.Name, Message: fmt.Sprintf("the file is larger than %d bytes", MaxSize)}
-	}
-	for i, line := range d.lines {
-		if !utf8.ValidString(line) {
-			return &Fault{File: d.Name, Line: i + 1, Message: "the line is not UTF-8"}
-		}
-	}
-	if i := bytes.IndexByte(text, 0); i >= 0 {
-		return &Fault{File: d.Name, Line: 1 + bytes.Count(text[:i], []byte("\n")), Message: "the line has a NUL byte"}
-	}
-	return nil
-}
-
-func (d *Document) syntaxFault(err error) Fault {
-	var located yaml.Error
-	if !errors.As(err, &located) || located.GetToken() == nil {
-		return Fault{File: d.Name, Message: err.Error()}
-	}
-	position := located.GetToken().Position
-	fault := d.fill(Fault{Line: position.Line, Column: position.Column, Message: located.GetMessage()})
-	if strings.HasPrefix(strings.TrimLeft(fault.Source, " "), "\t") || strings.HasPrefix(fault.Source, "\t") {
-		fault.Hint = "YAML is indented with spaces, never with tabs"
-	}
-	return fault
-}
-
 // fill adds the file's name and the source line to a fault.
 func (d *Document) fill(f Fault) Fault {
 	f.File = d.Name
 	if f.Line > 0 && f.Line <= len(d.lines) {
-		f.Source = strings.TrimRight(d.lines[f.Line-1], "\r")
+		f.Source = d.lines[f.Line-1]
+		f.Column = min(f.Column, 1+utf8.RuneCountInString(f.Source)) // Of nothing after a key.
 	}
 	return f
 }
@@ -129,7 +90,7 @@ func (d *Document) fault(n ast.Node, message, hint string) {
 func (d *Document) build(pointer string, n ast.Node, depth int) any {
 	d.values[pointer] = placeOf(n)
 	if depth > maxDepth {
-		d.fault(n, fmt.Sprintf("nested more than %d levels deep", maxDepth), "")
+		d.fault(n, deepMessage(), "")
 		return nil
 	}
 	switch n := n.(type) {
@@ -151,34 +112,16 @@ func (d *Document) buildList(pointer string, n *ast.SequenceNode, depth int) any
 	list := make([]any, 0, len(n.Values))
 	for i, value := range n.Values {
 		at := pointer + "/" + strconv.Itoa(i)
-		if text, ok := d.plainText(value); ok && n.IsFlowStyle {
-			d.values[at] = placeOf(value)
-			list = append(list, text)
-			continue
+		if n.IsFlowStyle {
+			if text, ok := d.plainText(value); ok {
+				d.values[at] = placeOf(value)
+				list = append(list, text)
+				continue
+			}
 		}
 		list = append(list, d.build(at, value, depth+1))
 	}
 	return list
-}
-
-// plainText mends what the parser makes of {allow: [2001:db8::/32]}. A colon
-// that no space follows is part of a plain text (YAML 1.2, 7.3.3), but inside
-// braces the parser takes the address for a mapping.
-func (d *Document) plainText(n ast.Node) (string, bool) {
-	switch n := n.(type) {
-	case *ast.MappingValueNode:
-	case *ast.MappingNode:
-		if n.IsFlowStyle || len(n.Values) != 1 {
-			return "", false
-		}
-	default:
-		return "", false
-	}
-	word := d.sourceWord(placeOf(n), "")
-	if strings.HasPrefix(word, `"`) || strings.HasPrefix(word, "'") || strings.HasSuffix(word, ":") {
-		return "", false
-	}
-	return word, strings.Contains(word, ":")
 }
 
 func (d *Document) buildMap(pointer string, pairs []*ast.MappingValueNode, depth int) any {
@@ -220,14 +163,23 @@ func (d *Document) buildScalar(n ast.Node) any {
 		return n.Value
 	case *ast.NullNode:
 		return nil
-	case *ast.IntegerNode:
-		return json.Number(fmt.Sprint(n.Value))
-	case *ast.FloatNode:
-		return json.Number(strconv.FormatFloat(n.Value, 'f', -1, 64))
+	case *ast.IntegerNode, *ast.FloatNode:
+		return d.number(n)
 	default:
 		d.fault(n, "this value cannot be used here", "put it in quotes if it is a text")
 		return nil
 	}
+}
+
+// number returns a number as it was written. 0255 and 0x10 are refused: what
+// they stand for depends on who reads them.
+func (d *Document) number(n ast.Node) any {
+	text := n.GetToken().Value
+	if !json.Valid([]byte(text)) {
+		d.fault(n, text+" is not a plain decimal number", "put it in quotes if it is a text")
+		return nil
+	}
+	return json.Number(text)
 }
 
 // placeOf returns where a node begins. The token of a mapping is a colon, so

@@ -62,24 +62,41 @@ func (d *Document) value(pointer string) any {
 	return node
 }
 
-// sourceWord returns the word at a place as it was written, so that 007 is not
-// quoted as 7.
+// sourceWord returns the word at a place as it was written.
 func (d *Document) sourceWord(at place, otherwise string) string {
-	if at.line < 1 || at.line > len(d.lines) || at.column < 1 {
-		return otherwise
-	}
-	line := []rune(d.lines[at.line-1])
-	if at.column > len(line) {
-		return otherwise
-	}
-	word := string(line[at.column-1:])
-	if end := strings.IndexAny(word, ",]}# \t\r"); end >= 0 {
+	word := d.sourceFrom(at)
+	if end := strings.IndexAny(word, ",]}# \t"); end >= 0 {
 		word = word[:end]
 	}
 	if word == "" {
 		return otherwise
 	}
 	return word
+}
+
+// columns tell at which byte each character begins of the line that was looked
+// at last: a list may have thousands of elements on one line.
+type columns struct {
+	line    int
+	offsets []int
+}
+
+// sourceFrom returns a line of the source from a place on.
+func (d *Document) sourceFrom(at place) string {
+	if at.line < 1 || at.line > len(d.lines) || at.column < 1 {
+		return ""
+	}
+	line := d.lines[at.line-1]
+	if d.columns.line != at.line {
+		d.columns = columns{line: at.line, offsets: d.columns.offsets[:0]}
+		for i := range line {
+			d.columns.offsets = append(d.columns.offsets, i)
+		}
+	}
+	if at.column > len(d.columns.offsets) {
+		return ""
+	}
+	return line[d.columns.offsets[at.column-1]:]
 }
 
 // Decode fills a struct by its json tags from the value at a pointer. The

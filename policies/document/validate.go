@@ -55,6 +55,9 @@ func (d *Document) explain(s *Schema, e gojsonschema.ResultError) Fault {
 	details := e.Details()
 	text := func(key string) string { return fmt.Sprint(details[key]) }
 	what := name(pointer)
+	if pointer != "" && d.value(pointer) == nil && e.Type() != "invalid_type" {
+		return d.At(pointer, "%s says nothing", what).WithHint(s.leaveOut(pointer))
+	}
 	switch e.Type() {
 	case "additional_property_not_allowed":
 		key := text("property")
@@ -69,7 +72,7 @@ func (d *Document) explain(s *Schema, e gojsonschema.ResultError) Fault {
 	case "missing_dependency":
 		return d.At(pointer, "%s lacks the key %q, which goes with the one it has", what, text("dependency"))
 	case "invalid_type":
-		return d.At(pointer, "%s must be %s, not %s", what, kindOf(text("expected")), kindOf(text("given"))).WithHint(typeHint(d, pointer, details))
+		return d.At(pointer, "%s must be %s, not %s", what, kindOf(text("expected")), kindOf(text("given"))).WithHint(s.typeHint(d, pointer, details))
 	case "enum":
 		allowed := strings.Split(strings.ReplaceAll(text("allowed"), `"`, ""), ", ")
 		hint := DidYouMean(fmt.Sprint(d.value(pointer)), allowed)
@@ -77,7 +80,7 @@ func (d *Document) explain(s *Schema, e gojsonschema.ResultError) Fault {
 	case "const":
 		return d.At(pointer, "%s must be %s", what, text("allowed"))
 	case "array_min_items", "array_min_properties":
-		return d.At(pointer, "%s is empty", what).WithHint("leave the key out if it says nothing")
+		return d.At(pointer, "%s is empty", what).WithHint(s.leaveOut(pointer))
 	case "string_gte":
 		return d.At(pointer, "%s is empty", what)
 	case "unique":
@@ -112,7 +115,21 @@ func kindOf(types string) string {
 	return words.Replace(strings.Trim(types, "[]"))
 }
 
-func typeHint(d *Document, pointer string, details gojsonschema.ErrorDetails) string {
+// leaveOut is the hint at a value that says nothing, unless it is the document
+// or its key must be there.
+func (s *Schema) leaveOut(pointer string) string {
+	cut := strings.LastIndexByte(pointer, '/')
+	if cut < 0 {
+		return ""
+	}
+	required, _ := s.at(pointer[:cut])["required"].([]any)
+	if slices.Contains(required, any(pointer[cut+1:])) {
+		return ""
+	}
+	return "leave the key out if it says nothing"
+}
+
+func (s *Schema) typeHint(d *Document, pointer string, details gojsonschema.ErrorDetails) string {
 	expected, given := fmt.Sprint(details["expected"]), fmt.Sprint(details["given"])
 	value := fmt.Sprint(d.value(pointer))
 	switch {
@@ -121,7 +138,7 @@ func typeHint(d *Document, pointer string, details gojsonschema.ErrorDetails) st
 	case strings.Contains(expected, "string") && (given == "integer" || given == "number" || given == "boolean"):
 		return fmt.Sprintf("write it in quotes: %q", d.sourceWord(d.values[pointer], value))
 	case given == "null":
-		return "leave the key out if it says nothing"
+		return s.leaveOut(pointer)
 	default:
 		return ""
 	}
