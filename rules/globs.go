@@ -15,16 +15,29 @@ import (
 type PathGlobs struct{ root globNode }
 
 type globNode struct {
-	literal map[string]*globNode
-	wild    NameGlobs[*globNode]
+	literals []literal // while they are few
+	literal  map[string]*globNode
+	wild     NameGlobs[*globNode]
 	hasWild bool
 	byWild  map[string]*globNode // while building
 	// deep is reached by a ** at this place: it stays active for all segments
 	// that follow.
 	deep *globNode
 	loop bool
+	// leaf is a loop that leads nowhere: whatever follows, its globs match.
+	leaf bool
 	ends []int32
 }
+
+// literal is a segment without wildcards and where it leads.
+type literal struct {
+	segment string
+	node    *globNode
+}
+
+// fewLiterals is how many segments are compared one by one, which costs less
+// than looking them up.
+const fewLiterals = 4
 
 // Add files an id under a glob that CheckGlob accepts.
 func (g *PathGlobs) Add(pattern string, id int32) {
@@ -48,10 +61,11 @@ func (n *globNode) child(segment string) *globNode {
 			return n
 		}
 		if n.deep == nil {
-			n.deep = &globNode{loop: true}
+			n.deep = &globNode{loop: true, leaf: true}
 		}
 		return n.deep
 	case strings.ContainsAny(segment, meta):
+		n.leaf = false
 		c := n.byWild[segment]
 		if c == nil {
 			c = &globNode{}
@@ -63,16 +77,42 @@ func (n *globNode) child(segment string) *globNode {
 		}
 		return c
 	default:
-		c := n.literal[segment]
+		n.leaf = false
+		c := n.find(segment)
 		if c == nil {
 			c = &globNode{}
-			if n.literal == nil {
-				n.literal = map[string]*globNode{}
-			}
-			n.literal[segment] = c
+			n.addLiteral(literal{segment, c})
 		}
 		return c
 	}
+}
+
+func (n *globNode) addLiteral(l literal) {
+	if n.literal == nil && len(n.literals) < fewLiterals {
+		n.literals = append(n.literals, l)
+		return
+	}
+	if n.literal == nil {
+		n.literal = map[string]*globNode{}
+		for _, few := range n.literals {
+			n.literal[few.segment] = few.node
+		}
+		n.literals = nil
+	}
+	n.literal[l.segment] = l.node
+}
+
+// find returns where a segment without wildcards leads, or nil.
+func (n *globNode) find(segment string) *globNode {
+	for i := range n.literals {
+		if n.literals[i].segment == segment {
+			return n.literals[i].node
+		}
+	}
+	if n.literal == nil {
+		return nil
+	}
+	return n.literal[segment]
 }
 
 // activeRoom is how many nodes can be active before the set is moved to the
@@ -82,7 +122,7 @@ const activeRoom = 24
 // walk returns the nodes that are active after the last segment.
 func (g *PathGlobs) walk(now, next []*globNode, path string) []*globNode {
 	now = activate(now, &g.root)
-	for more := true; more && len(now) > 0; {
+	for more := true; more && !settled(now); {
 		segment := path
 		if i := strings.IndexByte(path, '/'); i >= 0 {
 			segment, path = path[:i], path[i+1:]
@@ -94,7 +134,7 @@ func (g *PathGlobs) walk(now, next []*globNode, path string) []*globNode {
 			if n.loop {
 				next = activate(next, n)
 			}
-			if c := n.literal[segment]; c != nil {
+			if c := n.find(segment); c != nil {
 				next = activate(next, c)
 			}
 			if n.hasWild {
@@ -104,6 +144,16 @@ func (g *PathGlobs) walk(now, next []*globNode, path string) []*globNode {
 		now, next = next, now
 	}
 	return now
+}
+
+// settled reports whether what is still to come of a path changes nothing.
+func settled(active []*globNode) bool {
+	for _, n := range active {
+		if !n.leaf {
+			return false
+		}
+	}
+	return true
 }
 
 func (n *globNode) matchWild(active []*globNode, segment string) []*globNode {

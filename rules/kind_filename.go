@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // nameFault is one of the faults that a name can be forbidden to have.
@@ -158,14 +159,15 @@ func isReserved(name string) bool {
 	if len(stem) < 3 || len(stem) > 7 {
 		return false
 	}
-	switch upper := strings.ToUpper(stem); upper {
-	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
+	var room [8]byte
+	lower := appendLower(room[:0], stem)
+	switch string(lower) {
+	case "con", "prn", "aux", "nul", "conin$", "conout$":
 		return true
-	default:
-		port, found := strings.CutPrefix(upper, "COM")
-		if !found {
-			port, found = strings.CutPrefix(upper, "LPT")
-		}
-		return found && len([]rune(port)) == 1 && strings.ContainsAny(port, "0123456789¹²³")
 	}
+	if prefix := string(lower[:3]); prefix != "com" && prefix != "lpt" {
+		return false
+	}
+	port, size := utf8.DecodeRune(lower[3:])
+	return size == len(lower)-3 && (port >= '0' && port <= '9' || port == '¹' || port == '²' || port == '³')
 }
