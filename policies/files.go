@@ -34,7 +34,7 @@ type files struct {
 // list is a list of digests and what it was read from.
 type list struct {
 	load    sync.Once
-	stamp   string
+	stamp   stamp
 	hash    []byte
 	digests *rules.Digests
 	err     error
@@ -166,7 +166,7 @@ func (f *files) loadList(name string, l *list) {
 		l.err = fmt.Errorf("%s: %w", name, err)
 		return
 	}
-	l.stamp = stamp(info)
+	l.stamp = stampOf(info)
 	if old := f.previous[name]; old != nil && old.err == nil && old.stamp == l.stamp {
 		l.hash, l.digests = old.hash, old.digests
 		return

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"hash/maphash"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +31,7 @@ type Status struct {
 // concurrent use with Reload and Watch, and never waits for them.
 type Live struct {
 	dir      string
+	seed     maphash.Seed
 	options  Options
 	now      func() time.Time
 	changed  func(Status)
@@ -40,14 +40,14 @@ type Live struct {
 	reload sync.Mutex // one reload at a time
 	mu     sync.Mutex // guards what follows
 	status Status
-	seen   string // signature of the directory as last compiled
+	seen   signature // of the directory as last compiled
 }
 
 // Open loads the set of a directory. changed is called after every reload that
 // did something or failed anew, and may be nil. The error is document.Faults if
 // the set has mistakes.
 func Open(dir string, o Options, now func() time.Time, changed func(Status)) (*Live, error) {
-	l := &Live{dir: dir, options: o, now: now, changed: changed}
+	l := &Live{dir: dir, seed: maphash.MakeSeed(), options: o, now: now, changed: changed}
 	if l.changed == nil {
 		l.changed = func(Status) {}
 	}
@@ -62,7 +62,7 @@ func Open(dir string, o Options, now func() time.Time, changed func(Status)) (*L
 // CheckDir compiles the set of a directory once. Faults name files by their
 // path from where the caller stands.
 func CheckDir(dir string, o Options) (*Snapshot, error) {
-	l := &Live{dir: dir, options: o}
+	l := &Live{dir: dir, seed: maphash.MakeSeed(), options: o}
 	return l.load()
 }
 
@@ -131,84 +131,82 @@ func (l *Live) load() (*Snapshot, error) {
 	options := l.options
 	options.Previous = l.snapshot.Load()
 	for range attempts {
-		before, err := l.signature()
-		if err != nil {
-			return nil, err
+		snapshot, at, err := l.compile(options)
+		if errors.Is(err, errUnsteady) {
+			continue
 		}
-		snapshot, compileErr := l.compile(options)
-		after, err := l.signature()
-		if err != nil {
-			return nil, err
+		if at != (signature{}) {
+			l.saw(at)
 		}
-		if before == after {
-			l.saw(after)
-			return snapshot, compileErr
-		}
+		return snapshot, err
 	}
 	return nil, document.Faults{{File: l.dir, Message: errUnsteady.Error()}}
 }
 
-// compile opens the directory as a root, out of which no link leads.
-func (l *Live) compile(o Options) (*Snapshot, error) {
+// compile opens the directory as a root, out of which no link leads, and
+// compiles it. If l.dir is itself a link, it may lead elsewhere meanwhile: what
+// was opened is what is looked at before and after.
+func (l *Live) compile(o Options) (*Snapshot, signature, error) {
 	root, err := os.OpenRoot(l.dir)
 	if err != nil {
-		return nil, l.unreadable(err)
+		return nil, signature{}, l.unreadable(err)
 	}
 	defer root.Close() //nolint:errcheck // It was only read.
-	snapshot, err := Compile(root.FS(), o)
+	before, err := sign(root, l.seed)
+	if err != nil {
+		return nil, signature{}, l.unreadable(err)
+	}
+	snapshot, compileErr := Compile(root.FS(), o)
+	after, err := sign(root, l.seed)
+	if err != nil {
+		return nil, signature{}, l.unreadable(err)
+	}
+	if before != after {
+		return nil, signature{}, errUnsteady
+	}
 	var faults document.Faults
-	if errors.As(err, &faults) {
+	if errors.As(compileErr, &faults) {
 		for i := range faults {
 			faults[i].File = filepath.Join(l.dir, faults[i].File)
 		}
 	}
-	return snapshot, err
+	return snapshot, after, compileErr
 }
 
 func (l *Live) unreadable(err error) error {
 	return document.Faults{{File: l.dir, Message: fmt.Sprintf("the policy set cannot be read: %s", reason(err))}}
 }
 
-// signature changes whenever anything in the directory may have changed.
-func (l *Live) signature() (string, error) {
-	var b strings.Builder
-	err := filepath.WalkDir(l.dir+string(filepath.Separator), func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := os.Stat(name)
-		if errors.Is(err, fs.ErrNotExist) { // A link to nothing, or gone since.
-			fmt.Fprintf(&b, "%s gone\n", name)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(&b, "%s %s\n", name, stamp(info))
-		return nil
-	})
+// look returns the directory's signature as it is now.
+func (l *Live) look() (signature, error) {
+	root, err := os.OpenRoot(l.dir)
 	if err != nil {
-		return "", l.unreadable(err)
+		return signature{}, l.unreadable(err)
 	}
-	return b.String(), nil
+	defer root.Close() //nolint:errcheck // It was only read.
+	s, err := sign(root, l.seed)
+	if err != nil {
+		return signature{}, l.unreadable(err)
+	}
+	return s, nil
 }
 
 // Watch looks at the directory at every tick and reloads it once it has changed
 // and then been at rest for one tick, so that a set which is written file by
 // file comes into force when it is whole. It returns when ctx is done.
 func (l *Live) Watch(ctx context.Context, tick <-chan time.Time) {
-	last := ""
+	var last signature
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick:
 		}
-		now, err := l.signature()
+		now, err := l.look()
 		if err != nil {
 			l.failed(err)
-			l.saw("") // When it comes back it is compiled, changed or not.
-			last = ""
+			l.saw(signature{}) // When it comes back it is compiled, changed or not.
+			last = signature{}
 			continue
 		}
 		if now == last && now != l.lastSeen() {
@@ -218,13 +216,13 @@ func (l *Live) Watch(ctx context.Context, tick <-chan time.Time) {
 	}
 }
 
-func (l *Live) saw(signature string) {
+func (l *Live) saw(s signature) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.seen = signature
+	l.seen = s
 }
 
-func (l *Live) lastSeen() string {
+func (l *Live) lastSeen() signature {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.seen

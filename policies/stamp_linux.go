@@ -1,17 +1,16 @@
 package policies
 
 import (
-	"fmt"
 	"io/fs"
 	"syscall"
 )
 
-// stamp changes whenever a file may have changed: its size, its times and which
-// file it is. The change time cannot be set back, as the modification time can.
-func stamp(info fs.FileInfo) string {
-	text := fmt.Sprintf("%s %d %d", info.Mode(), info.Size(), info.ModTime().UnixNano())
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		text += fmt.Sprintf(" %d %d %d", s.Dev, s.Ino, s.Ctim.Nano())
+// stampOf includes the change time, which cannot be set back as the
+// modification time can.
+func stampOf(info fs.FileInfo) stamp {
+	s := stamp{mode: info.Mode(), size: info.Size(), modified: info.ModTime().UnixNano()}
+	if system, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.device, s.inode, s.changed = system.Dev, system.Ino, system.Ctim.Nano()
 	}
-	return text
+	return s
 }

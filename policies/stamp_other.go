@@ -2,12 +2,9 @@
 
 package policies
 
-import (
-	"fmt"
-	"io/fs"
-)
+import "io/fs"
 
-// stamp changes whenever a file may have changed, as far as the system tells.
-func stamp(info fs.FileInfo) string {
-	return fmt.Sprintf("%s %d %d", info.Mode(), info.Size(), info.ModTime().UnixNano())
+// stampOf is as good as what the system tells of a file.
+func stampOf(info fs.FileInfo) stamp {
+	return stamp{mode: info.Mode(), size: info.Size(), modified: info.ModTime().UnixNano()}
 }

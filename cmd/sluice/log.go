@@ -23,12 +23,16 @@ type log struct {
 	flush func()
 }
 
+// unsynced hides a file's Sync: the buffer would call it at every flush, and
+// every event would wait for the disk.
+type unsynced struct{ io.Writer }
+
 // newLog returns a log of JSON lines.
 func newLog(to io.Writer) log {
 	encoding := zap.NewProductionEncoderConfig()
 	encoding.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	encoding.TimeKey = "time"
-	blocks := &zapcore.BufferedWriteSyncer{WS: zapcore.AddSync(to), Size: logBlock, FlushInterval: logDelay}
+	blocks := &zapcore.BufferedWriteSyncer{WS: zapcore.AddSync(unsynced{to}), Size: logBlock, FlushInterval: logDelay}
 	return log{
 		Logger: zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoding), blocks, zap.InfoLevel)),
 		lines:  blocks,
