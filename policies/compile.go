@@ -1,8 +1,11 @@
 package policies
 
 import (
+	"fmt"
 	"io/fs"
 	"runtime"
+	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -58,6 +61,7 @@ func Compile(fsys fs.FS, o Options) (*Snapshot, error) {
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
+	c.files.previous = nil // Lists that are not used again may go.
 	return newSnapshot(policies, c.files, o.AcceptByDefault), nil
 }
 
@@ -98,11 +102,42 @@ func (c *compiler) compileDocument(name string) compiled {
 	if len(faults) > 0 {
 		return compiled{faults: faults}
 	}
-	if faults := doc.Check(c.schema); len(faults) > 0 {
-		return compiled{faults: faults}
+	named := doc.At("/policy", "").WithHint("names are unique in a set")
+	if faults, at := doc.CheckParts(c.schema); len(faults) > 0 {
+		policy, more := c.compileSound(doc, at)
+		return compiled{policy: policy, named: named, faults: append(faults, more...)}
 	}
 	policy, faults := c.compilePolicy(doc)
-	return compiled{policy: policy, named: doc.At("/policy", "").WithHint("names are unique in a set"), faults: faults}
+	return compiled{policy: policy, named: named, faults: faults}
+}
+
+// compileSound compiles what is well formed of a document that is not, for the
+// sake of its faults. The policy has a name at most, and is nil without.
+func (c *compiler) compileSound(doc *document.Document, at []string) (*Policy, document.Faults) {
+	sound := func(part string) bool {
+		return !slices.ContainsFunc(at, func(pointer string) bool {
+			return pointer == part || strings.HasPrefix(pointer, part+"/")
+		})
+	}
+	tree, _ := doc.Tree.(map[string]any)
+	var spec policySpec
+	var faults document.Faults
+	p := &Policy{File: doc.Name}
+	if _, written := tree["applies_to"]; written && sound("/applies_to") && doc.Decode("/applies_to", &spec.AppliesTo) == nil {
+		faults = p.selects.compile(doc, &spec)
+	}
+	list, _ := tree["rules"].([]any)
+	for i := range list {
+		part := fmt.Sprintf("/rules/%d", i)
+		if rule, ok := list[i].(map[string]any); ok && sound(part) {
+			_, wrong := c.compileRule(doc, part, p, rule)
+			faults = append(faults, wrong...)
+		}
+	}
+	if p.Name, _ = tree["policy"].(string); p.Name == "" || !sound("/policy") {
+		return nil, faults
+	}
+	return p, faults
 }
 
 // duplicates reports policies that share a name.

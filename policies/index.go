@@ -52,7 +52,7 @@ func newIndex(policies []*Policy) *index {
 	x := &index{}
 	for i, p := range policies {
 		if p.Mode != rules.Off { // In no shape, so it never applies.
-			x.shape(&p.selects).add(int32(i)) //nolint:gosec // A set has far fewer than 2³¹ policies.
+			x.shape(&p.selects).add(int32(i))
 		}
 	}
 	b := builder{index: x, ids: map[string]int32{}, ranges: map[netip.Prefix][]int32{}}
@@ -95,7 +95,7 @@ type builder struct {
 func (b *builder) number(s *shape, policies []*Policy) {
 	s.from = len(b.order) / 64
 	for _, i := range s.policies {
-		b.add(int32(len(b.order)), &policies[i].selects) //nolint:gosec // Far fewer than 2³¹.
+		b.add(int32(len(b.order)), &policies[i].selects)
 		b.order = append(b.order, i)
 	}
 	for len(b.order)%64 != 0 {
@@ -130,7 +130,7 @@ func (b *builder) addGlobs(field string, globs []string, i int32, file func(stri
 
 func (b *builder) newPosting(list []int32) int32 {
 	b.postings = append(b.postings, posting{list: list})
-	return int32(len(b.postings) - 1) //nolint:gosec // Far fewer than 2³¹.
+	return int32(len(b.postings) - 1)
 }
 
 // addRanges files each address range with the policies of all ranges around it,

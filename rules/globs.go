@@ -18,8 +18,8 @@ type globNode struct {
 	literals []literal // while they are few
 	literal  map[string]*globNode
 	wild     NameGlobs[*globNode]
-	hasWild bool
-	byWild  map[string]*globNode // while building
+	hasWild  bool
+	byWild   map[string]*globNode // while building
 	// deep is reached by a ** at this place: it stays active for all segments
 	// that follow.
 	deep *globNode

@@ -84,12 +84,13 @@ func compileFilename(env Env, dec Decoder) (Compiled, error) {
 			builtinMessage("{name}: the name is longer than {max_bytes} bytes. Shorten it and try again.", "max_bytes"),
 		})
 	}
+	partial := env.PartialSuffix // All of env would keep the set's files alive.
 	check := func(_ context.Context, e *Event) (*Objection, error) {
 		name := e.File.Name()
 		if name == "" {
 			return nil, MissingError{"file"}
 		}
-		name = bareName(name, env.PartialSuffix)
+		name = bareName(name, partial)
 		for i := range plans {
 			if plans[i].has(name) {
 				return &Objection{Message: plans[i].message, Found: plans[i].fault}, nil

@@ -101,15 +101,15 @@ func (t *Template) render(e *Event, r *Rule, o *Objection) string {
 			b.WriteString(p.text)
 			continue
 		}
-		b.WriteString(Shorten(Printable(p.value(e, r, o)), maxValue))
+		b.WriteString(shownText(p.value(e, r, o), maxValue))
 	}
-	return Shorten(Printable(b.String()), MaxMessage)
+	return shownText(b.String(), MaxMessage)
 }
 
 func (p part) value(e *Event, r *Rule, o *Objection) string {
 	switch p.placeholder {
 	case "name":
-		return e.File.Name()
+		return e.File.ShownName()
 	case "path":
 		return e.File.Shown()
 	case "extension":
@@ -132,6 +132,17 @@ func (p part) value(e *Event, r *Rule, o *Objection) string {
 		return ""
 	default:
 		return r.Values[p.placeholder]
+	}
+}
+
+// shownText returns a text that prints and fits into limit bytes. It is shortened
+// before it is escaped, so that a long one costs no more than a short one, and
+// further if what was escaped has grown, so that no escape is cut in two.
+func shownText(s string, limit int) string {
+	for keep := limit; ; keep = keep * 3 / 4 {
+		if shown := Printable(Shorten(s, keep)); len(shown) <= limit {
+			return shown
+		}
 	}
 }
 

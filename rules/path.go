@@ -52,17 +52,39 @@ func (p Path) Name() string {
 }
 
 // Shown returns the path without the credentials of a URL, fit for logs and
-// messages; what may be credentials is not shown either. Control characters are
-// still in it.
+// messages. Control characters are still in it. Where a colon and a slash could
+// begin a URL, at the path's start or inside, whatever could be credentials is
+// hidden: a name that is hidden for nothing does less harm than a secret shown.
 func (p Path) Shown() string {
-	scheme, rest := splitScheme(p.Raw)
-	if scheme == "" {
-		return p.Raw
+	shown, from := p.Raw, 0
+	for {
+		i := strings.Index(shown[from:], ":/")
+		if i < 0 {
+			return shown
+		}
+		from += i + len(":/")
+		if from == len("C:/") && isWindows(shown) {
+			continue
+		}
+		for from < len(shown) && shown[from] == '/' {
+			from++
+		}
+		if end, _ := userinfo(shown[from:]); end > 0 {
+			shown = shown[:from] + hidden + shown[from+end:]
+			from += len(hidden)
+		}
 	}
-	if end, _ := userinfo(rest); end > 0 {
-		return scheme + "***@" + rest[end:]
+}
+
+// hidden stands for credentials.
+const hidden = "***@"
+
+// ShownName returns the last segment of what Shown shows.
+func (p Path) ShownName() string {
+	if strings.IndexByte(p.Raw, '@') < 0 {
+		return p.Name()
 	}
-	return p.Raw
+	return ParsePath(p.Shown()).Name()
 }
 
 // isWindows reports whether separators may be backslashes: the path begins with

@@ -70,7 +70,10 @@ func TestParsePath(t *testing.T) {
 		// What may be a port is matched as one, or a name could choose its bucket; what may be a secret is not shown.
 		{"azu://host:8080/x@bucket/a", look{"azu://host:8080/x@bucket/a", "a", "azu://***@bucket/a", true, false}},
 		{"/s3://KEY/a", look{"/s3:/KEY/a", "a", "/s3://KEY/a", false, false}},
-		{"1s://u:p@h", look{"1s:/u:p@h", "u:p@h", "1s://u:p@h", false, false}},
+		{"1s://u:p@h", look{"1s:/u:p@h", "u:p@h", "1s://***@h", false, false}},
+		{"/s3://KEY:SEC@b/x", look{"/s3:/KEY:SEC@b/x", "x", "/s3://***@b/x", false, false}},
+		{"s3:/KEY:SEC@b/x", look{"s3:/KEY:SEC@b/x", "x", "s3:/***@b/x", true, false}},
+		{"C:/in/a@b.mov", look{"C:/in/a@b.mov", "a@b.mov", "C:/in/a@b.mov", true, false}},
 		{"a b://u", look{"a b:/u", "u", "a b://u", false, false}},
 	} {
 		p := ParsePath(row.raw)

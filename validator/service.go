@@ -97,7 +97,7 @@ func (s *service) read(r *http.Request, crowd int64) (string, *rules.Fault) {
 	case r.Method != http.MethodPost:
 		return "", &rules.Fault{
 			Code: rules.CodeMalformed, Reason: reasonMethod,
-			Message: "File events are sent with POST, not with " + rules.Shorten(rules.Printable(r.Method), 16) + ".",
+			Message: "File events are sent with POST, not with " + rules.Printable(rules.Shorten(r.Method, 16)) + ".",
 		}
 	default:
 		return s.bodies.read(r)

@@ -35,18 +35,25 @@ func CompileSchema(text string) (*Schema, error) {
 
 // Check holds the document's structure against a schema.
 func (d *Document) Check(s *Schema) Faults {
+	faults, _ := d.CheckParts(s)
+	return faults
+}
+
+// CheckParts does the same and also returns the pointers of the values that are
+// at fault, so that the meaning of all others can still be checked.
+func (d *Document) CheckParts(s *Schema) (faults Faults, at []string) {
 	result, err := s.compiled.Validate(gojsonschema.NewRawLoader(d.Tree))
 	if err != nil {
-		return Faults{{File: d.Name, Message: "the file's structure cannot be checked: " + err.Error()}}
+		return Faults{{File: d.Name, Message: "the file's structure cannot be checked: " + err.Error()}}, []string{""}
 	}
-	var faults Faults
 	for _, e := range result.Errors() {
 		if e.Type() == "condition_else" || e.Type() == "condition_then" {
 			continue // Said by the errors inside.
 		}
 		faults = append(faults, d.explain(s, e))
+		at = append(at, strings.TrimPrefix(e.Context().String("/"), gojsonschema.STRING_CONTEXT_ROOT))
 	}
-	return faults
+	return faults, at
 }
 
 // explain puts a validation error into words and at its place.

@@ -40,7 +40,7 @@ rules:
 		"s3://AKIA:s3cr3t@bucket/in/a.mov", "s3://AKIA:s3cr3t@bucket/denied/a.mov", "s3://AKIA:s3cr3t@bucket/in/a.exe",
 		"s3://AKIA:s3cr3t/with/slashes@s3.example.com/bucket/a.exe", "s3://AKIA:half/s3cr3t@s3.example.com/denied/a.mov",
 		"S3://s3cr3t@bucket/in/a.exe", "azu://account:s3cr3t==@blob.example.com/denied/a.mov", "s3://AKIA:s3cr3t@bucket/../denied/a.mov",
-		"s3://AKIA:s3cr3t@bucket/a\u202e\n.exe",
+		"s3://AKIA:s3cr3t@bucket/a\u202e\n.exe", "/s3://AKIA:s3cr3t@bucket/denied/a.mov", "s3:/AKIA:s3cr3t@bucket/a.exe", "/in/s3://AKIA:s3cr3t@bucket.exe",
 	} {
 		for _, phase := range []string{`"start"`, `"stop"`} {
 			bodies = append(bodies, file(path, "startstop", phase, "tags", tags, "cookie", `"aspera.faspex20:u:s3cr3t"`))
