@@ -22,8 +22,8 @@ const (
 	// own cache.
 	shardDigests = 1 << 15
 	// maxShardBits and maxIndexBits bound the filters to 256 and the index to
-	// 4 MiB.
-	maxShardBits, maxIndexBits = 8, 20
+	// 1 MiB.
+	maxShardBits, maxIndexBits = 8, 18
 	// maxWorkers bounds the goroutines that sort a list and build its filters.
 	maxWorkers = 8
 )
