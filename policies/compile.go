@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -45,7 +47,7 @@ func Compile(fsys fs.FS, o Options) (*Snapshot, error) {
 		previous = o.Previous.lists
 	}
 	c := &compiler{kinds: o.Kinds, env: o.Env, schema: compileSchema(o.Kinds), files: newFiles(fsys, previous)}
-	c.env.Open, c.env.Digests = c.files.open, c.files.digests
+	c.env.Open, c.env.Digests, c.env.Zone = c.files.open, c.files.digests, sharedZones()
 
 	names, misplaced, err := c.files.documents()
 	if err != nil {
@@ -63,6 +65,21 @@ func Compile(fsys fs.FS, o Options) (*Snapshot, error) {
 	}
 	c.files.previous = nil // Lists that are not used again may go.
 	return newSnapshot(policies, c.files, o.AcceptByDefault), nil
+}
+
+// sharedZones loads each time zone once.
+func sharedZones() func(name string) (*time.Location, error) {
+	var zones sync.Map
+	return func(name string) (*time.Location, error) {
+		if zone, ok := zones.Load(name); ok {
+			return zone.(*time.Location), nil //nolint:forcetypeassert // Nothing else is stored.
+		}
+		zone, err := time.LoadLocation(name)
+		if err == nil {
+			zones.Store(name, zone)
+		}
+		return zone, err
+	}
 }
 
 // compiled is what became of one document. named is a fault at the policy's

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"io"
+	"time"
 )
 
 // Kind is a kind of rule: a value that carries its own documentation, so that
@@ -59,6 +60,9 @@ type Env struct {
 	Open func(name string) (io.ReadCloser, error)
 	// Digests returns a list of digests of the policy set.
 	Digests func(name string) (*Digests, error)
+	// Zone returns a time zone of the IANA database; nil is time.LoadLocation.
+	// Whoever compiles many rules lets them share their zones by it.
+	Zone func(name string) (*time.Location, error)
 }
 
 // Builtin returns the kinds of rule, in the order of the reference.

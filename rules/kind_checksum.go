@@ -110,7 +110,7 @@ func compileChecksum(env Env, dec Decoder) (Compiled, error) {
 		allow:   loadLists(env, "allow", spec.Allow, &wrong),
 		deny:    loadLists(env, "deny", spec.Deny, &wrong),
 
-		missing:    builtinMessage("{name} came with no {require} checksum. Switch checksums on and try again.", "require"),
+		missing:    builtinMessage("{name} came with no {require} checksum. Switch checksums on and try again."),
 		denied:     builtinMessage("{name} is known to be bad and may not be transferred."),
 		notAllowed: builtinMessage("{name} is not one of the files approved for transfer."),
 	}

@@ -60,7 +60,7 @@ func compileExtension(env Env, dec Decoder) (Compiled, error) {
 	x := &extensions{
 		allow: extensionSet(spec.Allow), deny: extensionSet(spec.Deny), every: spec.Every, partial: env.PartialSuffix,
 		denied:     builtinMessage("{name}: files of the type {found} may not be transferred here."),
-		notAllowed: builtinMessage("{name}: only files of these types may be transferred here: {allow}.", "allow"),
+		notAllowed: builtinMessage("{name}: only files of these types may be transferred here: {allow}."),
 	}
 	for i, name := range spec.Deny {
 		if x.allow[strings.ToLower(name)] {

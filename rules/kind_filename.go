@@ -81,7 +81,7 @@ func compileFilename(env Env, dec Decoder) (Compiled, error) {
 	if spec.MaxBytes > 0 {
 		plans = append(plans, namePlan{
 			"too long", func(n string) bool { return len(n) > spec.MaxBytes },
-			builtinMessage("{name}: the name is longer than {max_bytes} bytes. Shorten it and try again.", "max_bytes"),
+			builtinMessage("{name}: the name is longer than {max_bytes} bytes. Shorten it and try again."),
 		})
 	}
 	partial := env.PartialSuffix // All of env would keep the set's files alive.

@@ -41,7 +41,7 @@ type window struct {
 	zone     *time.Location
 }
 
-func compileSchedule(_ Env, dec Decoder) (Compiled, error) {
+func compileSchedule(env Env, dec Decoder) (Compiled, error) {
 	var spec struct {
 		Days []string `json:"days"`
 		From string   `json:"from"`
@@ -66,11 +66,14 @@ func compileSchedule(_ Env, dec Decoder) (Compiled, error) {
 	if spec.Zone == "" {
 		spec.Zone = "UTC"
 	}
-	var err error
-	if w.zone, err = time.LoadLocation(spec.Zone); err != nil || spec.Zone == "Local" {
+	load, err := env.Zone, error(nil)
+	if load == nil {
+		load = time.LoadLocation
+	}
+	if w.zone, err = load(spec.Zone); err != nil || spec.Zone == "Local" {
 		wrong.add(At("/zone", "%q is not a time zone of the IANA database", spec.Zone).WithHint("write it as in Europe/Zurich"))
 	}
-	outside := builtinMessage("Transfers are possible here only {window}; it is {found}.", "window")
+	outside := builtinMessage("Transfers are possible here only {window}; it is {found}.")
 	return Compiled{
 		Values: map[string]string{"window": describeWindow(spec.Days, spec.From, spec.To, spec.Zone)},
 		Check: func(_ context.Context, e *Event) (*Objection, error) {

@@ -49,8 +49,8 @@ func compileSize(_ Env, dec Decoder) (Compiled, error) {
 		wrong.add(At("/min", "min (%s) is larger than max (%s), so no file could pass", FormatSize(low), FormatSize(high)))
 	}
 	values := map[string]string{"min": FormatSize(low), "max": FormatSize(high)}
-	small := builtinMessage("{name} has {found}, less than the {min} that are asked for here.", "min")
-	large := builtinMessage("{name} has {found}, more than the {max} that are allowed here.", "max")
+	small := builtinMessage("{name} has {found}, less than the {min} that are asked for here.")
+	large := builtinMessage("{name} has {found}, more than the {max} that are allowed here.")
 	return Compiled{Values: values, Check: func(_ context.Context, e *Event) (*Objection, error) {
 		size, err := sizeSoFar(e)
 		switch {

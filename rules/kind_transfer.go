@@ -93,10 +93,10 @@ func compileTransfer(_ Env, dec Decoder) (Compiled, error) {
 		high:     rateAt("/target_rate/max", spec.TargetRate.Max, 1<<62, &wrong),
 		asksRate: spec.TargetRate.Min != "" || spec.TargetRate.Max != "",
 
-		cipher:     builtinMessage("This transfer's encryption is {found}, but must be {cipher}. Change it in your client.", "cipher"),
-		ratePolicy: builtinMessage("This transfer's rate policy is {found}, but must be {rate_policy}. Change it in your client.", "rate_policy"),
-		slow:       builtinMessage("This transfer's target rate is {found}, but must be at least {min}. Change it in your client.", "min"),
-		fast:       builtinMessage("This transfer's target rate is {found}, but must be at most {max}. Change it in your client.", "max"),
+		cipher:     builtinMessage("This transfer's encryption is {found}, but must be {cipher}. Change it in your client."),
+		ratePolicy: builtinMessage("This transfer's rate policy is {found}, but must be {rate_policy}. Change it in your client."),
+		slow:       builtinMessage("This transfer's target rate is {found}, but must be at least {min}. Change it in your client."),
+		fast:       builtinMessage("This transfer's target rate is {found}, but must be at most {max}. Change it in your client."),
 	}
 	if len(wrong) == 0 && t.low > t.high {
 		wrong.add(At("/target_rate/min", "min is larger than max, so no transfer could pass"))

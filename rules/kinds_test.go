@@ -424,6 +424,9 @@ func TestBuiltinMessages(t *testing.T) {
 				rt.Fatalf("%s %s does not object to %q: %v", kind.Name, o.settings, e.File.Raw, err)
 			}
 			seen[found.Message.text()] = true
+			if _, err := ParseTemplate(found.Message.text(), kind.Placeholders...); err != nil {
+				rt.Fatalf("%s: %q: %v", kind.Name, found.Message.text(), err)
+			}
 			rule := ruleOf(kind, env, c)
 			if text := rule.render(e, found); !isMessage(text) {
 				rt.Fatalf("%s %s says %q", kind.Name, o.settings, text)
@@ -463,6 +466,9 @@ func (o objection) check(c Compiled, e *Event) (*Objection, error) {
 
 // text returns what the template was compiled from.
 func (t *Template) text() string {
+	if t.builtin != "" {
+		return t.builtin
+	}
 	var b strings.Builder
 	for _, p := range t.parts {
 		b.WriteString(p.text)
