@@ -108,14 +108,12 @@ func readConfig(name string) (config, error) {
 	if err != nil {
 		return c, err
 	}
-	if faults := doc.Check(schema); len(faults) > 0 {
-		return c, faults.Err()
-	}
+	faults, at := doc.CheckParts(schema)
 	var spec configSpec
-	if err := doc.Decode("", &spec); err != nil {
+	if err := doc.Without(at).Decode("", &spec); err != nil && len(faults) == 0 {
 		return c, err
 	}
-	return c, c.apply(doc, &spec).Err()
+	return c, append(faults, c.apply(doc, &spec)...).Err()
 }
 
 // apply takes over what the file says. It reads what the schema cannot.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -270,5 +271,22 @@ func TestAFlagThatIsEmptyIsAMistake(t *testing.T) {
 		if _, err := flags.settings(); err == nil || err.Error() != name+" is empty" {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestMistakesOfEveryStage: a key that is unknown or of the wrong form does not
+// hide a value that cannot be.
+func TestMistakesOfEveryStage(t *testing.T) {
+	_, err := readConfig(written(t, "sluice.yaml", "lisen: x\nlimits: {body: 5 QB, requests: 0}\nreload_interval: soon\npolicies: [a]\n"))
+	var faults document.Faults
+	if !errors.As(err, &faults) {
+		t.Fatal(err)
+	}
+	var at []string
+	for _, f := range faults {
+		at = append(at, fmt.Sprintf("%d:%d", f.Line, f.Column))
+	}
+	if diff := cmp.Diff([]string{"1:1", "2:16", "2:32", "3:18", "4:11"}, at); diff != "" {
+		t.Errorf("(-want +got):\n%s\n%v", diff, err)
 	}
 }

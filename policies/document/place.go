@@ -3,6 +3,7 @@ package document
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -97,6 +98,38 @@ func (d *Document) sourceFrom(at place) string {
 		return ""
 	}
 	return line[d.columns.offsets[at.column-1]:]
+}
+
+// Without returns the document without the values at the given pointers, so that
+// what is left of a document with faults can be decoded.
+func (d *Document) Without(pointers []string) *Document {
+	rest := *d
+	rest.Tree = without(d.Tree, "", pointers)
+	return &rest
+}
+
+func without(node any, at string, pointers []string) any {
+	if slices.Contains(pointers, at) && at != "" {
+		return nil
+	}
+	switch node := node.(type) {
+	case map[string]any:
+		kept := make(map[string]any, len(node))
+		for key, value := range node {
+			if value = without(value, at+"/"+key, pointers); value != nil {
+				kept[key] = value
+			}
+		}
+		return kept
+	case []any:
+		kept := make([]any, len(node))
+		for i, value := range node {
+			kept[i] = without(value, at+"/"+strconv.Itoa(i), pointers)
+		}
+		return kept
+	default:
+		return node
+	}
 }
 
 // Decode fills a struct by its json tags from the value at a pointer. The

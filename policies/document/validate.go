@@ -51,7 +51,11 @@ func (d *Document) CheckParts(s *Schema) (faults Faults, at []string) {
 			continue // Said by the errors inside.
 		}
 		faults = append(faults, d.explain(s, e))
-		at = append(at, strings.TrimPrefix(e.Context().String("/"), gojsonschema.STRING_CONTEXT_ROOT))
+		pointer := strings.TrimPrefix(e.Context().String("/"), gojsonschema.STRING_CONTEXT_ROOT)
+		if key, ok := e.Details()["property"].(string); ok && e.Type() == "additional_property_not_allowed" {
+			pointer += "/" + key
+		}
+		at = append(at, pointer)
 	}
 	return faults, at
 }
