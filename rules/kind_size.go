@@ -83,12 +83,7 @@ func sizeAt(at string, raw json.RawMessage, absent int64, wrong *mistakes) int64
 	if len(raw) == 0 {
 		return absent
 	}
-	text := string(raw)
-	var unquoted string
-	if json.Unmarshal(raw, &unquoted) == nil {
-		text = unquoted
-	}
-	n, err := ParseSize(text)
+	n, err := ParseSizeJSON(raw)
 	if err != nil {
 		wrong.add(&SpecError{At: at, Message: fmt.Sprint(err)})
 	}

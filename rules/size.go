@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/big"
@@ -48,6 +49,17 @@ func ParseSize(text string) (int64, error) {
 		return 0, fmt.Errorf("%q is more than the largest size, %d bytes", text, int64(math.MaxInt64))
 	}
 	return value.Num().Int64(), nil
+}
+
+// ParseSizeJSON returns the bytes of a size that is written as a JSON number of
+// bytes, or as a JSON string that ParseSize reads.
+func ParseSizeJSON(raw json.RawMessage) (int64, error) {
+	text := string(raw)
+	var unquoted string
+	if json.Unmarshal(raw, &unquoted) == nil {
+		text = unquoted
+	}
+	return ParseSize(text)
 }
 
 func cutSuffixFold(s, suffix string) (string, bool) {

@@ -3,10 +3,10 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluiceproject/sluice/policies/document"
@@ -179,17 +179,12 @@ func sizeAt(doc *document.Document, at string, raw json.RawMessage, most int64, 
 	if len(raw) == 0 {
 		return nil
 	}
-	text := string(raw)
-	var unquoted string
-	if json.Unmarshal(raw, &unquoted) == nil {
-		text = unquoted
-	}
-	size, err := rules.ParseSize(text)
+	size, err := rules.ParseSizeJSON(raw)
 	if err != nil {
 		return document.Faults{doc.At(at, "%s", err)}
 	}
 	if size < 1<<10 || size > most {
-		return document.Faults{doc.At(at, "%s is not from 1 KiB to %s", fmt.Sprintf("%q", text), rules.FormatSize(most))}
+		return document.Faults{doc.At(at, "%q is not from 1 KiB to %s", strings.Trim(string(raw), `"`), rules.FormatSize(most))}
 	}
 	*to = size
 	return nil
