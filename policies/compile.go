@@ -48,12 +48,14 @@ func Compile(fsys fs.FS, o Options) (*Snapshot, error) {
 	}
 	c := &compiler{kinds: o.Kinds, env: o.Env, schema: compileSchema(o.Kinds), files: newFiles(fsys, previous)}
 	c.env.Open, c.env.Digests, c.env.Zone = c.files.open, c.files.digests, sharedZones()
+	c.env.Expressions = rules.NewExpressions()
 
 	names, misplaced, err := c.files.documents()
 	if err != nil {
 		return nil, document.Faults{{File: ".", Message: err.Error()}}
 	}
 	policies, faults := c.compileAll(names)
+	faults = append(faults, unreachable(policies)...)
 	for _, name := range misplaced {
 		faults = append(faults, document.Fault{File: name, Message: "policies are read from the set's own folder only", Hint: "move the file up or rename it"})
 	}

@@ -73,8 +73,8 @@ type policySpec struct {
 
 // ruleSpec is what every rule has beside its kind.
 type ruleSpec struct {
-	Name, Mode, Code, Message, Timeout, OnError string
-	On                                          []string
+	Name, Mode, Code, Message, Timeout, OnError, When string
+	On                                                []string
 }
 
 // compilePolicy compiles one document that has passed the schema.

@@ -19,13 +19,12 @@ func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, wri
 	spec := specOf(written)
 	rule := &rules.Rule{
 		Policy: p.Name, Name: spec.Name, Kind: kind.Name, Mode: max(p.Mode, mode(spec.Mode)),
-		Phases: kind.Phases, NeedsFile: kind.NeedsFile, Cost: kind.Cost, Code: kind.Code,
+		NeedsFile: kind.NeedsFile, Cost: kind.Cost, Code: kind.Code,
 		AcceptOnError: spec.OnError == "accept", Saw: kind.Saw, PartialSuffix: c.env.PartialSuffix,
 	}
 	if spec.Code != "" {
 		rule.Code = rules.Code(spec.Code)
 	}
-	faults = append(faults, setPhases(doc, at, rule, kind, spec.On)...)
 	if spec.Timeout != "" {
 		var err error
 		if rule.Timeout, err = duration(spec.Timeout); err != nil {
@@ -36,12 +35,25 @@ func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, wri
 		message, fault := template(doc, at+"/message", spec.Message, kind)
 		rule.Message, faults = message, append(faults, fault...)
 	}
+	scopes := []rules.Scope{{Never: rules.EveryPhase &^ kind.Phases, Why: kind.Late}}
+	if _, written := written["when"]; written {
+		var err error
+		rule.When, err = rules.CompileCondition(c.env, spec.When)
+		faults = append(faults, place(doc, at+"/when", err)...)
+		if rule.When != nil {
+			scopes = append(scopes, rule.When.Scope)
+		}
+	}
 	compiled, err := kind.Compile(c.env, decoder{doc, at + "/" + kind.Name})
 	faults = append(faults, place(doc, at+"/"+kind.Name, err)...)
+	faults = append(faults, setPhases(doc, at, rule, spec.On, append(scopes, compiled.Scope))...)
 	if len(faults) > 0 {
 		return nil, faults
 	}
-	rule.Check, rule.Values = compiled.Check, compiled.Values
+	rule.Check, rule.Values, rule.Reach = compiled.Check, compiled.Values, compiled.Reach
+	if compiled.Saw != nil {
+		rule.Saw = compiled.Saw
+	}
 	return rule, nil
 }
 
@@ -72,7 +84,7 @@ func specOf(written map[string]any) ruleSpec {
 	text := func(key string) string { s, _ := written[key].(string); return s }
 	spec := ruleSpec{
 		Name: text("name"), Mode: text("mode"), Code: text("code"),
-		Message: text("message"), Timeout: text("timeout"), OnError: text("on_error"),
+		Message: text("message"), Timeout: text("timeout"), OnError: text("on_error"), When: text("when"),
 	}
 	list, _ := written["on"].([]any)
 	for _, phase := range list {
@@ -82,20 +94,45 @@ func specOf(written map[string]any) ruleSpec {
 	return spec
 }
 
-func setPhases(doc *document.Document, at string, rule *rules.Rule, kind *rules.Kind, on []string) (faults document.Faults) {
+// setPhases sets the phases in which a rule is asked: those that it names, or
+// all in which its kind, its settings and its when can be decided.
+func setPhases(doc *document.Document, at string, rule *rules.Rule, on []string, scopes []rules.Scope) (faults document.Faults) {
+	possible := rules.EveryPhase
+	for _, s := range scopes {
+		possible &^= s.Never
+		rule.NeedsFile = rule.NeedsFile || s.NeedsFile
+	}
+	rule.Phases = possible
 	if on == nil {
-		return nil
+		if possible == 0 {
+			faults = append(faults, doc.At(at, "this rule can never be decided: %s", whyNot(scopes)))
+		}
+		return faults
 	}
 	rule.Phases = 0
 	for i, name := range on {
 		phase, _ := rules.ParsePhase(name) // The schema has seen the name.
-		if !kind.Phases.Has(phase) {
-			faults = append(faults, doc.At(fmt.Sprintf("%s/on/%d", at, i), "%s can never be decided on %s: %s", kind.Name, name, kind.Late).
-				WithHint("it can on "+kind.Phases.String()))
+		if !possible.Has(phase) {
+			fault := doc.At(fmt.Sprintf("%s/on/%d", at, i), "%s can never be decided on %s: %s", rule.Kind, name, whyNot(scopes, phase))
+			if possible != 0 {
+				fault = fault.WithHint("it can on " + possible.String())
+			}
+			faults = append(faults, fault)
 		}
 		rule.Phases |= rules.Phases(phase)
 	}
 	return faults
+}
+
+// whyNot joins the reasons why phases, or any, are out of the question.
+func whyNot(scopes []rules.Scope, phases ...rules.Phase) string {
+	var reasons []string
+	for _, s := range scopes {
+		if s.Why != "" && s.Never != 0 && (len(phases) == 0 || s.Never.Has(phases[0])) {
+			reasons = append(reasons, s.Why)
+		}
+	}
+	return strings.Join(reasons, ", and ")
 }
 
 func template(doc *document.Document, at, text string, kind *rules.Kind) (*rules.Template, document.Faults) {
@@ -105,7 +142,7 @@ func template(doc *document.Document, at, text string, kind *rules.Kind) (*rules
 	}
 	fault := doc.At(at, "%s", err)
 	if unknown := (*rules.PlaceholderError)(nil); errors.As(err, &unknown) {
-		fault.Hint = document.DidYouMean(unknown.Name, unknown.Allowed)
+		fault.Hint = rules.DidYouMean(unknown.Name, unknown.Allowed)
 		if fault.Hint == "" {
 			fault.Hint = "known here: {" + strings.Join(unknown.Allowed, "}, {") + "}"
 		}
@@ -145,7 +182,7 @@ func place(doc *document.Document, at string, err error) (faults document.Faults
 		if spec.Cause != nil {
 			message += ": " + spec.Cause.Error()
 		}
-		faults = append(faults, doc.At(at+spec.At, "%s", message).WithHint(spec.Hint))
+		faults = append(faults, doc.Within(at+spec.At, spec.Offset, "%s", message).WithHint(spec.Hint))
 	}
 	return faults
 }

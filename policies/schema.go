@@ -47,6 +47,7 @@ const schemaFrame = `{
 			"mode": {"$ref": "#/definitions/mode"},
 			"code": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,32}$", "description": "The code of a refusal, up to 32 letters, digits, dots, dashes and underscores. Each kind has a default.", "examples": ["1022"]},
 			"message": {"type": "string", "minLength": 1, "description": "What the person who transfers reads. Placeholders: {name}, {path}, {extension}, {size}, {user}, {policy}, {rule}, {found} and those of the kind."},
+			"when": {"type": "string", "minLength": 1, "description": "A CEL expression: the rule looks only at events for which it is true.", "examples": ["event.size > 100 * GiB"]},
 			"timeout": {"type": "string", "description": "How long one question may take, such as 500ms or 60s.", "examples": ["60s"]},
 			"on_error": {"enum": ["reject", "accept"], "default": "reject", "description": "What happens when the rule cannot tell."}%[1]s
 		}}

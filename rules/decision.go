@@ -30,10 +30,13 @@ const (
 	WouldRefuseOnError
 	// AcceptedOnError let the event pass although the rule could not tell.
 	AcceptedOnError
+	// Skipped is a rule that was not asked, because its `when` does not hold.
+	Skipped
 )
 
 var outcomeNames = [...]string{
 	"passed", "refused", "would_refuse", "refused_on_error", "would_refuse_on_error", "accepted_on_error",
+	"skipped",
 }
 
 // String returns the outcome's name as logs write it.
@@ -48,7 +51,7 @@ type Step struct {
 	// Took is how long the answer took; zero for rules that read metadata
 	// only, which take nanoseconds.
 	Took time.Duration
-	// Detail is nil for a step that passed.
+	// Detail is nil for a step that passed or was skipped.
 	Detail *Detail
 }
 
@@ -87,11 +90,23 @@ type Decision struct {
 	Applied int
 	// Took is the time from the event's arrival to the decision.
 	Took time.Duration
-	// Steps are the rules that were asked, in order.
+	// Steps are the rules that were asked, and those that would have been but
+	// for their `when`, in order.
 	Steps []Step
 	// Err is why the deciding rule, or the service, could not tell. It is
 	// logged and never shown.
 	Err error
+}
+
+// Asked returns how many rules were asked.
+func (d *Decision) Asked() int {
+	n := 0
+	for i := range d.Steps {
+		if d.Steps[i].Outcome != Skipped {
+			n++
+		}
+	}
+	return n
 }
 
 // Accepted reports whether the event may pass.

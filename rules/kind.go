@@ -28,6 +28,9 @@ type Kind struct {
 	Reads string
 	// Code is given to ascp unless the policy says otherwise.
 	Code Code
+	// Needs says what aspera.conf or the client must be set to, beside the events
+	// of the phases, for the kind to be decided; empty if nothing.
+	Needs string
 	// Placeholders are those that a message may use beside the common ones.
 	Placeholders []string
 	// Saw returns what the kind looks at in an event, for logs and explain.
@@ -42,6 +45,29 @@ type Compiled struct {
 	Check Check
 	// Values are what the kind's placeholders stand for.
 	Values map[string]string
+	// Scope narrows what the kind says of itself to these settings.
+	Scope Scope
+	// Saw replaces the kind's when not nil.
+	Saw func(*Event) string
+	// Reach is what the settings object to, or nil where that is not compared.
+	Reach Reach
+}
+
+// Scope says when a question can be answered. Its zero value is always.
+type Scope struct {
+	// Never are the phases in which it cannot, Why what is not known then.
+	Never PhaseSet
+	Why   string
+	// NeedsFile says that it cannot be answered for session events.
+	NeedsFile bool
+}
+
+// Reach is what a compiled rule objects to, so that a rule can be found out that
+// never gets to object because an earlier one always does.
+type Reach interface {
+	// Within reports whether whatever this objects to, or cannot tell about, the
+	// earlier rule of the same kind certainly objects to or cannot tell about too.
+	Within(earlier Reach) bool
 }
 
 // Decoder reads the settings that a policy wrote under the kind's key. They
@@ -63,6 +89,9 @@ type Env struct {
 	// Zone returns a time zone of the IANA database; nil is time.LoadLocation.
 	// Whoever compiles many rules lets them share their zones by it.
 	Zone func(name string) (*time.Location, error)
+	// Expressions compiles CEL; nil is a compiler of the kind's own. Whoever
+	// compiles many rules lets them share it.
+	Expressions *Expressions
 }
 
 // Builtin returns the kinds of rule, in the order of the reference.
@@ -77,6 +106,7 @@ func Builtin() []Kind {
 		networkKind(),
 		transferKind(),
 		scheduleKind(),
+		expressionKind(),
 	}
 }
 
@@ -88,6 +118,8 @@ type SpecError struct {
 	Message string
 	// Hint says what was probably meant, or is empty.
 	Hint string
+	// Offset is how many characters into the text at At the mistake is.
+	Offset int
 	// Cause is the mistake in a file that the settings name, or nil: one or
 	// several joined *FileError, or why the file cannot be read.
 	Cause error

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -91,8 +92,12 @@ type Rule struct {
 	AcceptOnError bool
 	// Timeout bounds one question; zero is no bound of its own.
 	Timeout time.Duration
+	// When, if not nil, says which events the rule looks at.
+	When *Condition
 	// Check asks the question.
 	Check Check
+	// Reach is what the rule objects to, or nil.
+	Reach Reach
 	// Saw returns the value that the question is about, for steps that passed.
 	Saw func(*Event) string
 }
@@ -105,13 +110,20 @@ type PanicError struct{ Value any }
 func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
 // ask puts the rule's question, with its timeout, and turns a panic into an
-// error.
+// error. The error is errSkipped if the rule does not look at the event.
 func (r *Rule) ask(ctx context.Context, e *Event) (o *Objection, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			o, err = nil, &PanicError{Value: v}
 		}
 	}()
+	if r.When != nil {
+		if holds, err := r.When.holds(e); err != nil {
+			return nil, err
+		} else if !holds {
+			return nil, errSkipped
+		}
+	}
 	if r.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, r.Timeout)
@@ -119,6 +131,9 @@ func (r *Rule) ask(ctx context.Context, e *Event) (o *Objection, err error) {
 	}
 	return r.Check(ctx, e)
 }
+
+// errSkipped says that a rule's `when` does not hold for an event.
+var errSkipped = errors.New("the rule does not look at this event")
 
 // Chain is rules of one policy in the order in which they are asked.
 type Chain []*Rule
@@ -135,6 +150,10 @@ func (c Chain) Ask(ctx context.Context, e *Event, d *Decision) (refused bool) {
 		o, err := r.ask(ctx, e)
 		if o == nil && err == nil {
 			d.Steps = append(d.Steps, Step{Rule: r, Outcome: Passed})
+			continue
+		}
+		if err == errSkipped { //nolint:errorlint // Never wrapped, and asked on the hot path.
+			d.Steps = append(d.Steps, Step{Rule: r, Outcome: Skipped})
 			continue
 		}
 		if d.object(e, r, o, err) {

@@ -44,7 +44,7 @@ func appendLine(b []byte, e *rules.Event, d *rules.Decision) []byte {
 	b = append(b, `,"policies":`...)
 	b = strconv.AppendInt(b, int64(d.Applied), 10)
 	b = append(b, `,"asked":`...)
-	b = strconv.AppendInt(b, int64(len(d.Steps)), 10)
+	b = strconv.AppendInt(b, int64(d.Asked()), 10)
 	b = appendOddities(b, e, d)
 	return append(b, '}', '\n')
 }
@@ -73,7 +73,7 @@ func appendOddities(b []byte, e *rules.Event, d *rules.Decision) []byte {
 	}
 	before := `,"steps":[{"policy":`
 	for i := range d.Steps {
-		if d.Steps[i].Outcome != rules.Passed {
+		if d.Steps[i].Detail != nil {
 			b = appendStep(b, before, e, &d.Steps[i])
 			before = `,{"policy":`
 		}

@@ -75,7 +75,7 @@ func (m *measured) Decide(ctx context.Context, e *rules.Event) rules.Decision {
 		m.malformed.WithLabelValues(e.Fault.Reason).Inc()
 	}
 	for i := range d.Steps {
-		if d.Steps[i].Outcome != rules.Passed {
+		if d.Steps[i].Detail != nil {
 			m.step(e, &d.Steps[i])
 		}
 	}

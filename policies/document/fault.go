@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/agext/levenshtein"
 )
 
 // Fault is one mistake in one file.
@@ -79,20 +76,4 @@ func (f Faults) Err() error {
 		return nil
 	}
 	return f.Sorted()
-}
-
-// DidYouMean returns the hint `did you mean "word"?` for the option nearest to
-// a misspelt word, or nothing if none is near.
-func DidYouMean(word string, options []string) string {
-	best, nearest := max(2, utf8.RuneCountInString(word)/3)+1, ""
-	for _, option := range options {
-		d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(option), nil)
-		if d < best && d < utf8.RuneCountInString(option) {
-			best, nearest = d, option
-		}
-	}
-	if nearest == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", nearest)
 }

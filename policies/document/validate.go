@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/xeipuuv/gojsonschema"
+
+	"github.com/sluiceproject/sluice/rules"
 )
 
 // Schema is a compiled JSON Schema (draft-07) and its own tree, from which hints
@@ -73,7 +75,7 @@ func (d *Document) explain(s *Schema, e gojsonschema.ResultError) Fault {
 	case "additional_property_not_allowed":
 		key := text("property")
 		allowed := s.keysAt(pointer)
-		hint := DidYouMean(key, allowed)
+		hint := rules.DidYouMean(key, allowed)
 		if hint == "" && len(allowed) > 0 {
 			hint = "known here: " + strings.Join(allowed, ", ")
 		}
@@ -86,7 +88,7 @@ func (d *Document) explain(s *Schema, e gojsonschema.ResultError) Fault {
 		return d.At(pointer, "%s must be %s, not %s", what, kindOf(text("expected")), kindOf(text("given"))).WithHint(s.typeHint(d, pointer, details))
 	case "enum":
 		allowed := strings.Split(strings.ReplaceAll(text("allowed"), `"`, ""), ", ")
-		hint := DidYouMean(fmt.Sprint(d.value(pointer)), allowed)
+		hint := rules.DidYouMean(fmt.Sprint(d.value(pointer)), allowed)
 		return d.At(pointer, "%s cannot be %q; it is one of %s", what, fmt.Sprint(d.value(pointer)), strings.Join(allowed, ", ")).WithHint(hint)
 	case "const":
 		return d.At(pointer, "%s must be %s", what, text("allowed"))
