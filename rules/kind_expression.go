@@ -11,6 +11,7 @@ func expressionKind() Kind {
 		Reads:        "what the expression names",
 		Code:         "1029",
 		Placeholders: []string{"found"},
+		Saw:          func(*Event) string { return "" },
 		Compile:      compileExpression,
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sluiceproject/sluice/policies"
-	"github.com/sluiceproject/sluice/policies/document"
 	"github.com/sluiceproject/sluice/rules"
 	"github.com/sluiceproject/sluice/validator"
 )
@@ -67,7 +66,7 @@ func (c *serveCmd) settings() (config, error) {
 func (c *serveCmd) Run(ctx context.Context, std *stdio) error {
 	settings, err := c.settings()
 	if err != nil {
-		return explain(std, err)
+		return mistakes(std, err, 1)
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -78,21 +77,9 @@ func (c *serveCmd) Run(ctx context.Context, std *stdio) error {
 	defer signal.Stop(hangup)
 	s, err := newServer(settings, std)
 	if err != nil {
-		return explain(std, err)
+		return mistakes(std, err, 1)
 	}
 	return s.run(ctx, hangup)
-}
-
-// explain prints mistakes in files with their lines and carets.
-func explain(std *stdio, err error) error {
-	var faults document.Faults
-	if !errors.As(err, &faults) {
-		return err
-	}
-	for _, f := range faults {
-		fmt.Fprintf(std.err, "%s\n%s", f.Error(), f.Excerpt())
-	}
-	return exitError(1)
 }
 
 // server is a running `sluice serve`.
