@@ -14,12 +14,19 @@ import (
 // Expressions compiles the CEL expressions of policies. It is safe for
 // concurrent use.
 type Expressions struct {
-	env func() (*cel.Env, error)
+	env    func() (*cel.Env, error)
+	fields map[string]*eventField // by name
 }
 
 // NewExpressions returns a compiler of expressions. What it needs is built when
 // the first expression is compiled.
-func NewExpressions() *Expressions { return &Expressions{env: sync.OnceValues(newExpressionEnv)} }
+func NewExpressions() *Expressions {
+	x := &Expressions{env: sync.OnceValues(newExpressionEnv), fields: map[string]*eventField{}}
+	for _, f := range eventFields() {
+		x.fields[f.name] = f
+	}
+	return x
+}
 
 // Condition is a compiled expression: a question about an event whose answer is
 // yes or no.
@@ -64,7 +71,7 @@ func compileCondition(env Env, text string) (c *Condition, constant *bool, err e
 	if issues.Err() != nil {
 		return nil, nil, explainIssues(e, text, issues)
 	}
-	found, err := inspectExpression(env, e, ast)
+	found, err := expressions.inspect(env, e, ast)
 	if err != nil {
 		return nil, nil, err
 	}

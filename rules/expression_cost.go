@@ -35,10 +35,20 @@ func usualSizes() expressionSizes   { return expressionSizes{text: 4096, tags: 2
 func largestSizes() expressionSizes { return expressionSizes{text: 1 << 20, tags: 1 << 19} }
 
 // isCostly reports whether the evaluation of an expression must be watched,
-// because a large event could make it take too long. Counting triples the time
-// of most evaluations, so those that cannot are not watched. The error is that
-// even a usual event could.
-func isCostly(e *cel.Env, checked *cel.Ast) (bool, error) {
+// because a large event could make it take too long: if it loops, or if the
+// largest texts could. Counting triples the time of most evaluations, so the
+// others are not watched. The error is that even a usual event could take too
+// long.
+func isCostly(e *cel.Env, checked *cel.Ast, loops bool) (bool, error) {
+	if !loops { // An estimate takes as long as compiling does, and most need only this one.
+		largest, err := e.EstimateCost(checked, largestSizes())
+		if err != nil {
+			return false, fmt.Errorf("estimating the expression's cost: %w", err)
+		}
+		if largest.Max <= maxExpressionCost {
+			return false, nil
+		}
+	}
 	usual, err := e.EstimateCost(checked, usualSizes())
 	if err != nil {
 		return false, fmt.Errorf("estimating the expression's cost: %w", err)
@@ -47,11 +57,7 @@ func isCostly(e *cel.Env, checked *cel.Ast) (bool, error) {
 		return false, At("", "this could take too long: the work of loops within loops grows with the product of their lengths").
 			WithHint("look for one thing at a time, or ask the kind tags with a JSON Schema")
 	}
-	largest, err := e.EstimateCost(checked, largestSizes())
-	if err != nil {
-		return false, fmt.Errorf("estimating the expression's cost: %w", err)
-	}
-	return largest.Max > maxExpressionCost, nil
+	return true, nil
 }
 
 // EstimateSize implements cost.Estimator.

@@ -15,6 +15,7 @@ import (
 // inspection is what an expression was found to name.
 type inspection struct {
 	env    Env
+	known  map[string]*eventField
 	source *ast.SourceInfo
 	wrong  mistakes
 
@@ -32,11 +33,11 @@ type inspection struct {
 	matchers map[int64]func(string) (bool, error)
 }
 
-// inspectExpression finds out what an expression reads, compiles the literals of
+// inspect finds out what an expression reads, compiles the literals of
 // its functions, and bounds its cost.
-func inspectExpression(env Env, e *cel.Env, checked *cel.Ast) (found *inspection, err error) {
+func (x *Expressions) inspect(env Env, e *cel.Env, checked *cel.Ast) (found *inspection, err error) {
 	found = &inspection{
-		env: env, source: checked.NativeRep().SourceInfo(),
+		env: env, known: x.fields, source: checked.NativeRep().SourceInfo(),
 		asked: map[string]bool{}, operands: map[int64]bool{}, matchers: map[int64]func(string) (bool, error){},
 	}
 	root := checked.NativeRep().Expr()
@@ -51,11 +52,9 @@ func inspectExpression(env Env, e *cel.Env, checked *cel.Ast) (found *inspection
 	if err = found.wrong.err(); err != nil {
 		return nil, err
 	}
-	costly, err := isCostly(e, checked)
-	if err != nil {
+	if found.limited, err = isCostly(e, checked, found.loops); err != nil {
 		return nil, err
 	}
-	found.limited = costly || found.loops
 	return found, nil
 }
 
@@ -91,10 +90,8 @@ func (f *inspection) field(operand ast.Expr, name string, asked bool) {
 	}
 	f.operands[operand.ID()] = true
 	f.variable = true
-	for _, field := range eventFields() {
-		if field.name == name && !slices.ContainsFunc(f.fields, func(g *eventField) bool { return g.name == name }) {
-			f.fields = append(f.fields, field)
-		}
+	if field := f.known[name]; field != nil && !slices.Contains(f.fields, field) {
+		f.fields = append(f.fields, field)
 	}
 	f.asked[name] = f.asked[name] || asked
 }
