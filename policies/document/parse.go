@@ -88,7 +88,7 @@ func (d *Document) fault(n ast.Node, message, hint string) {
 
 // build turns a node into a tree and remembers where everything stands.
 func (d *Document) build(pointer string, n ast.Node, depth int) any {
-	d.values[pointer] = placeOf(n)
+	d.values[pointer] = d.textPlace(n)
 	if depth > maxDepth {
 		d.fault(n, deepMessage(), "")
 		return nil

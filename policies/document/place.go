@@ -147,8 +147,3 @@ func (d *Document) Decode(pointer string, into any) error {
 	}
 	return nil
 }
-
-// Within returns a fault so many characters into the text at a pointer.
-func (d *Document) Within(pointer string, _ int, format string, args ...any) Fault {
-	return d.At(pointer, format, args...)
-}
