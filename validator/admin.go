@@ -53,6 +53,8 @@ type AdminOptions struct {
 	// Reload puts the policies in force as they are written now. Its error is
 	// shown.
 	Reload func() error
+	// Explainer explains events by the policies in force.
+	Explainer Explainer
 	// Draining reports whether the service is shutting down.
 	Draining func() bool
 	Log      *zap.Logger
@@ -62,7 +64,7 @@ type AdminOptions struct {
 
 // NewAdmin returns the handler of the admin listener.
 func NewAdmin(o AdminOptions) http.Handler {
-	a := &admin{o}
+	a := &admin{o, newBodies(o.Explainer.Limit)}
 	e := echo.New()
 	e.HTTPErrorHandler = errorHandler(o.Log)
 	e.Use(newRequests(o.Registry, "admin").count)
@@ -73,10 +75,14 @@ func NewAdmin(o AdminOptions) http.Handler {
 	e.GET("/readyz", a.ready)
 	e.POST("/-/reload", a.reload)
 	e.GET("/v1/policies", a.policies)
+	e.Any("/v1/explain", a.explain)
 	return e
 }
 
-type admin struct{ o AdminOptions }
+type admin struct {
+	o      AdminOptions
+	bodies *bodies
+}
 
 // health answers as long as the process runs.
 func (a *admin) health(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }

@@ -88,6 +88,7 @@ func appendStep(b []byte, before string, e *rules.Event, s *rules.Step) []byte {
 	b = appendQuoted(append(b, before...), s.Rule.Policy)
 	b = appendText(b, `,"rule":`, s.Rule.Name)
 	b = appendText(b, `,"kind":`, s.Rule.Kind)
+	b = appendText(b, `,"mode":`, s.Rule.Mode.String())
 	b = appendText(b, `,"outcome":`, s.Outcome.String())
 	b = appendText(b, `,"code":`, string(s.Detail.Verdict.Code))
 	b = appendText(b, `,"saw":`, s.Saw(e))

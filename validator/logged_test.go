@@ -121,39 +121,45 @@ func TestLogLines(t *testing.T) {
 			"refused", byChain(rule("a", rules.Enforce, passes), rule("b", rules.Enforce, finds), rule("c", rules.Enforce, passes)), event(),
 			`{"level":"info"` + begins + `,"verdict":"reject","code":"1023","message":"clip.mov is too large: 1 MiB.","policy":"ingest","rule":"b","kind":"size"` +
 				`,"revision":"0123456789ab"` + about + `,"file":"/ingest/clip.mov","size":1048576,"took_us":1500,"policies":1,"asked":2` +
-				`,"steps":[{"policy":"ingest","rule":"b","kind":"size","outcome":"refused","code":"1023","saw":"1 MiB"}]}`,
+				`,"steps":[{"policy":"ingest","rule":"b","kind":"size","mode":"enforce","outcome":"refused","code":"1023","saw":"1 MiB"}]}`,
 		},
 		{
 			"would be refused", byChain(rule("a", rules.Shadow, finds), rule("b", rules.Enforce, passes)), event(),
 			`{"level":"info"` + begins + `,"verdict":"accept","revision":"0123456789ab"` + about +
 				`,"file":"/ingest/clip.mov","size":1048576,"took_us":1500,"policies":1,"asked":2` +
-				`,"steps":[{"policy":"ingest","rule":"a","kind":"size","outcome":"would_refuse","code":"1023","saw":"1 MiB"}]}`,
+				`,"steps":[{"policy":"ingest","rule":"a","kind":"size","mode":"shadow","outcome":"would_refuse","code":"1023","saw":"1 MiB"}]}`,
 		},
 		{
 			"would be refused because a rule cannot tell", byChain(rule("a", rules.Shadow, cannot)), event(),
 			`{"level":"info"` + begins + `,"verdict":"accept","revision":"0123456789ab"` + about +
 				`,"file":"/ingest/clip.mov","size":1048576,"took_us":1500,"policies":1,"asked":1` +
-				`,"steps":[{"policy":"ingest","rule":"a","kind":"size","outcome":"would_refuse_on_error","code":"1023","saw":"1 MiB","error":"the event has no usable size"}]}`,
+				`,"steps":[{"policy":"ingest","rule":"a","kind":"size","mode":"shadow","outcome":"would_refuse_on_error","code":"1023","saw":"1 MiB","error":"the event has no usable size"}]}`,
 		},
 		{
 			"accepted although a rule cannot tell", byChain(lenient(rule("a", rules.Enforce, cannot))), event(),
 			`{"level":"info"` + begins + `,"verdict":"accept","revision":"0123456789ab"` + about +
 				`,"file":"/ingest/clip.mov","size":1048576,"took_us":1500,"policies":1,"asked":1` +
-				`,"steps":[{"policy":"ingest","rule":"a","kind":"size","outcome":"accepted_on_error","saw":"1 MiB","error":"the event has no usable size"}]}`,
+				`,"steps":[{"policy":"ingest","rule":"a","kind":"size","mode":"enforce","outcome":"accepted_on_error","saw":"1 MiB","error":"the event has no usable size"}]}`,
+		},
+		{
+			"accepted although a rule in shadow cannot tell", byChain(lenient(rule("a", rules.Shadow, cannot))), event(),
+			`{"level":"info"` + begins + `,"verdict":"accept","revision":"0123456789ab"` + about +
+				`,"file":"/ingest/clip.mov","size":1048576,"took_us":1500,"policies":1,"asked":1` +
+				`,"steps":[{"policy":"ingest","rule":"a","kind":"size","mode":"shadow","outcome":"accepted_on_error","saw":"1 MiB","error":"the event has no usable size"}]}`,
 		},
 		{
 			"refused because a rule cannot tell", byChain(rule("a", rules.Enforce, cannot)), event(),
 			`{"level":"info"` + begins + `,"verdict":"reject","code":"1023"` +
 				`,"message":"This could not be checked by the rule a, so it is refused. Ask the server's administrator.","policy":"ingest","rule":"a","kind":"size"` +
 				`,"revision":"0123456789ab"` + about + `,"file":"/ingest/clip.mov","size":1048576,"took_us":1500,"policies":1,"asked":1,"error":"the event has no usable size"` +
-				`,"steps":[{"policy":"ingest","rule":"a","kind":"size","outcome":"refused_on_error","code":"1023","saw":"1 MiB","error":"the event has no usable size"}]}`,
+				`,"steps":[{"policy":"ingest","rule":"a","kind":"size","mode":"enforce","outcome":"refused_on_error","code":"1023","saw":"1 MiB","error":"the event has no usable size"}]}`,
 		},
 		{
 			"a rule panics", byChain(lenient(rule("a", rules.Enforce, panics))), event(),
 			`{"level":"error"` + begins + `,"verdict":"reject","code":"1004"` +
 				`,"message":"The file validation service has a fault and refuses to be safe. Tell the server's administrator.","policy":"ingest","rule":"a","kind":"size"` +
 				`,"revision":"0123456789ab"` + about + `,"file":"/ingest/clip.mov","size":1048576,"took_us":1500,"policies":1,"asked":1,"error":"panic: out\\u000aof luck"` +
-				`,"steps":[{"policy":"ingest","rule":"a","kind":"size","outcome":"refused_on_error","code":"1004","saw":"1 MiB","error":"panic: out\\u000aof luck"}]}`,
+				`,"steps":[{"policy":"ingest","rule":"a","kind":"size","mode":"enforce","outcome":"refused_on_error","code":"1004","saw":"1 MiB","error":"panic: out\\u000aof luck"}]}`,
 		},
 		{
 			"the machinery panics", validator.Guarded(deciderFunc(func(context.Context, *rules.Event) rules.Decision { panic("out of luck") })), event(),

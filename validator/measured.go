@@ -28,8 +28,8 @@ func Measured(next Decider, reg prometheus.Registerer, now func() time.Time) Dec
 		}, []string{"phase", "verdict", "mode", "policy", "rule", "kind", "code"}),
 		onError: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_accepted_on_error_total",
-			Help: "Times a rule could not tell and its on_error let the event pass.",
-		}, []string{"phase", "policy", "rule", "kind"}),
+			Help: "Times a rule could not tell and its on_error let the event pass; mode shadow: it could not have refused.",
+		}, []string{"phase", "mode", "policy", "rule", "kind"}),
 		malformed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_malformed_events_total",
 			Help: "Events that were refused before any rule was asked, by reason.",
@@ -89,7 +89,7 @@ func (m *measured) step(e *rules.Event, s *rules.Step) {
 	case rules.WouldRefuse, rules.WouldRefuseOnError:
 		m.decisions.WithLabelValues(phase, verdictWouldReject, rules.Shadow.String(), r.Policy, r.Name, r.Kind, string(s.Detail.Verdict.Code)).Inc()
 	case rules.AcceptedOnError:
-		m.onError.WithLabelValues(phase, r.Policy, r.Name, r.Kind).Inc()
+		m.onError.WithLabelValues(phase, r.Mode.String(), r.Policy, r.Name, r.Kind).Inc()
 	default: // Passed, or told by the verdict.
 	}
 }

@@ -74,7 +74,11 @@ func TestEveryOutcomeIsCounted(t *testing.T) {
 		},
 		{
 			"accepted although a rule cannot tell", byChain(lenient(rule("a", rules.Enforce, cannot))), arrived(event()),
-			map[string]float64{accepted: 1, duration: 1, `sluice_accepted_on_error_total{kind="size",phase="start",policy="ingest",rule="a"}`: 1},
+			map[string]float64{accepted: 1, duration: 1, `sluice_accepted_on_error_total{kind="size",mode="enforce",phase="start",policy="ingest",rule="a"}`: 1},
+		},
+		{
+			"accepted although a rule in shadow cannot tell", byChain(lenient(rule("a", rules.Shadow, cannot))), arrived(event()),
+			map[string]float64{accepted: 1, duration: 1, `sluice_accepted_on_error_total{kind="size",mode="shadow",phase="start",policy="ingest",rule="a"}`: 1},
 		},
 		{
 			"a rule panics", byChain(lenient(rule("a", rules.Enforce, panics))), arrived(event()),

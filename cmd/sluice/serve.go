@@ -16,7 +16,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sluiceproject/sluice/policies"
-	"github.com/sluiceproject/sluice/rules"
 	"github.com/sluiceproject/sluice/validator"
 )
 
@@ -98,10 +97,7 @@ type server struct {
 func newServer(settings config, std *stdio) (*server, error) {
 	s := &server{config: settings, registry: prometheus.NewRegistry()}
 	s.log = newLog(std.err)
-	live, err := policies.Open(settings.policies, policies.Options{
-		Kinds: rules.Builtin(), AcceptByDefault: settings.acceptByDefault,
-		Env: rules.Env{PartialSuffix: settings.partialSuffix},
-	}, time.Now, s.policiesChanged)
+	live, err := policies.Open(settings.policies, settings.policyOptions(), time.Now, s.policiesChanged)
 	if err != nil {
 		return nil, err
 	}
@@ -195,14 +191,16 @@ func (s *server) listen() error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("--admin: %w", err), service.close())
 	}
+	decoder := validator.Decoder{UploadIs: s.uploadDirection}
 	service.server.Handler = connections.Handler(validator.New(validator.Options{
-		Decider: s.decider(), Decoder: validator.Decoder{UploadIs: s.uploadDirection}, Limits: s.limits,
+		Decider: s.decider(), Decoder: decoder, Limits: s.limits,
 		Close: func() bool { return s.draining.Load() || connections.Crowded() },
 		Now:   time.Now, Log: s.log.Logger, Registerer: s.registry,
 	}))
 	admin.server.Handler = validator.NewAdmin(validator.AdminOptions{
 		Status: s.status, Policies: s.policyList, Reload: s.live.Reload,
-		Draining: s.draining.Load, Log: s.log.Logger, Registry: s.registry,
+		Explainer: validator.Explainer{Decoder: decoder, Limit: s.limits.Body, Now: time.Now, Decide: s.explain},
+		Draining:  s.draining.Load, Log: s.log.Logger, Registry: s.registry,
 	})
 	s.service, s.admin = service, admin
 	return nil

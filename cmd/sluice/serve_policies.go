@@ -1,11 +1,34 @@
 package main
 
 import (
+	"context"
+
 	"go.uber.org/zap"
 
 	"github.com/sluiceproject/sluice/policies"
+	"github.com/sluiceproject/sluice/rules"
 	"github.com/sluiceproject/sluice/validator"
 )
+
+// policyOptions say how the service compiles its policies. What explains its
+// decisions compiles them in the same way.
+func (c *config) policyOptions() policies.Options {
+	return policies.Options{
+		Kinds: rules.Builtin(), AcceptByDefault: c.acceptByDefault, Env: rules.Env{PartialSuffix: c.partialSuffix},
+	}
+}
+
+// explain decides an event by the set in force, without those who watch.
+func (s *server) explain(ctx context.Context, e *rules.Event) (rules.Decision, []rules.Considered) {
+	return decideAndConsider(ctx, s.live.Status().Snapshot, e)
+}
+
+// decideAndConsider decides an event by a set, and returns which of the set's
+// policies that took into account.
+func decideAndConsider(ctx context.Context, s *policies.Snapshot, e *rules.Event) (rules.Decision, []rules.Considered) {
+	d := validator.Guarded(s).Decide(ctx, e)
+	return d, s.Consider(e)
+}
 
 // status tells what is in force, for readiness and metrics.
 func (s *server) status() validator.PolicyStatus { return tell(s.live.Status()) }

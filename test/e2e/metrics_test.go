@@ -49,7 +49,7 @@ func TestTheMetricsAreThoseThatAreDocumented(t *testing.T) {
 		"sluice_policy_last_reload_successful":                "",
 		"sluice_policy_last_reload_success_timestamp_seconds": "",
 		"sluice_policy_rules":                                 "",
-		"sluice_accepted_on_error_total":                      "kind phase policy rule",
+		"sluice_accepted_on_error_total":                      "kind mode phase policy rule",
 		"sluice_connections_refused_total":                    "",
 	} {
 		if strings.Join(want[name], " ") != labels {
@@ -100,12 +100,25 @@ rules:
     mode: shadow
     extension: {deny: [mov, exe]}
     code: SHADOW
+  - name: unsure-in-shadow
+    mode: shadow
+    checksum: {allow: [list.sha256]}
+    on_error: accept
   - name: unsure
     checksum: {allow: [list.sha256]}
     on_error: accept
   - name: enforced
     extension: {deny: [exe]}
     code: ENFORCED
+`, "q.yaml": `version: 1
+policy: q
+mode: shadow
+rules:
+  - name: shadowed
+    extension: {deny: [mov]}
+    code: POLICY
+  - name: unsure
+    checksum: {allow: [list.sha256]}
 `, "list.sha256": strings.Repeat("00", 32) + "\n"}})
 	for body, times := range map[string]int{
 		file("/a.mov"): 3, file("/a.exe"): 5, file("/a.mxf"): 7, file("/a.txt", "startstop", `"stop"`): 2, "": 4,
@@ -131,7 +144,10 @@ rules:
 		{"malformed by reason", m.sum("sluice_malformed_events_total", "reason", "empty"), 4},
 		{"all decisions that are enforced", m.sum("sluice_decisions_total", "mode", "enforce"), 21},
 		{"all durations", m.sum("sluice_decision_duration_seconds_count"), 21},
-		{"accepted on error", m.sum("sluice_accepted_on_error_total", "phase", "stop", "policy", "p", "rule", "unsure", "kind", "checksum"), 2},
+		{"would be refused by a policy in shadow", m.sum("sluice_decisions_total", "verdict", "would_reject", "mode", "shadow", "policy", "q", "rule", "shadowed", "code", "POLICY"), 3},
+		{"would be refused by a policy in shadow that cannot tell", m.sum("sluice_decisions_total", "verdict", "would_reject", "mode", "shadow", "policy", "q", "rule", "unsure", "code", "1024"), 2},
+		{"accepted on error", m.sum("sluice_accepted_on_error_total", "phase", "stop", "mode", "enforce", "policy", "p", "rule", "unsure", "kind", "checksum"), 2},
+		{"on error in shadow", m.sum("sluice_accepted_on_error_total", "phase", "stop", "mode", "shadow", "policy", "p", "rule", "unsure-in-shadow", "kind", "checksum"), 2},
 		{"answers with 200", m.sum("sluice_http_requests_total", "listener", "service", "code", "200"), 12},
 		{"answers with 400", m.sum("sluice_http_requests_total", "listener", "service", "code", "400"), 9},
 	} {

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/sluiceproject/sluice/policies"
+	"github.com/sluiceproject/sluice/rules"
+	"github.com/sluiceproject/sluice/validator"
+)
+
+// explainCmd is `sluice explain`.
+type explainCmd struct {
+	Event    *simArg `arg:"" optional:"" name:"event" help:"File with one event as ascp posts it; - is standard input, and so is nothing."`
+	Policies *string `help:"Folder of the policy set (policies)." placeholder:"DIR"`
+	Config   string  `help:"Configuration file of the service. The flags win over it." placeholder:"FILE"`
+	Default  string  `help:"What happens to events to which no policy applies: accept or reject (reject)." placeholder:"VERDICT" enum:",accept,reject" default:""`
+	All      bool    `help:"Show every policy that does not apply, however many they are."`
+	Format   string  `help:"text, or json (${default})." enum:"text,json" default:"text"`
+}
+
+// Help returns the long text of --help.
+func (explainCmd) Help() string {
+	return `Decides one event by the policies of a folder and shows how that came about:
+which policies apply and why others do not, what each rule saw and said, what
+shadowed rules would refuse, and what ascp would get. Nothing is posted. Give it
+the service's --config if that sets default, upload_direction or partial_suffix.
+
+  sluice explain --policies policies/examples event.json
+
+POST /v1/explain at the admin address does the same with the policies in force.
+
+Status: 0 the event is explained, whatever the verdict; 2 it could not be.`
+}
+
+// Run explains the event.
+func (c *explainCmd) Run(ctx context.Context, std *stdio) error {
+	settings, err := (&serveCmd{Config: c.Config, Policies: c.Policies, Default: c.Default}).settings()
+	if err != nil {
+		return mistakes(std, err, 2)
+	}
+	snapshot, err := policies.CheckDir(settings.policies, settings.policyOptions())
+	if err != nil {
+		return mistakes(std, err, 2)
+	}
+	body, err := c.read(std.in, settings.limits.Body)
+	if err != nil {
+		return err
+	}
+	explainer := validator.Explainer{
+		Decoder: validator.Decoder{UploadIs: settings.uploadDirection}, Limit: settings.limits.Body, Now: time.Now,
+		Decide: func(ctx context.Context, e *rules.Event) (rules.Decision, []rules.Considered) {
+			return decideAndConsider(ctx, snapshot, e)
+		},
+	}
+	told := explainer.Explain(ctx, body, c.All)
+	if c.Format == "json" {
+		return told.Encode(std.out)
+	}
+	_, err = io.WriteString(std.out, explained(&told, newPainter(std.out)))
+	return err
+}
+
+// read returns the event's text, as far as it may be long and a byte more.
+func (c *explainCmd) read(in io.Reader, limit int64) (string, error) {
+	name := "-"
+	if c.Event != nil {
+		name = string(*c.Event)
+	} else if isSimTerminal(in) {
+		return "", errors.New("which event? Name a file with the JSON that ascp posts, or pipe it in: sluice explain < event.json")
+	}
+	switch name {
+	case "": // As of a variable that is not set.
+		return "", errors.New("the event's file name is empty")
+	case "-":
+	default:
+		file, err := os.Open(name)
+		if err != nil {
+			var cause *fs.PathError
+			if errors.As(err, &cause) {
+				err = cause.Err
+			}
+			return "", fmt.Errorf("the event %s cannot be read: %w", rules.Printable(name), err)
+		}
+		defer file.Close()
+		in = file
+	}
+	text, err := io.ReadAll(io.LimitReader(in, limit+1))
+	if err != nil {
+		return "", fmt.Errorf("the event cannot be read: %w", err)
+	}
+	return string(text), nil
+}
