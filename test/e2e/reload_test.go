@@ -36,7 +36,7 @@ func TestAnEditedFileDecidesTheNextEvent(t *testing.T) {
 	if l := s.decision(t, refused.id); l.text("revision") != second || second == first {
 		t.Errorf("revision %s, then %s; in the log %s", first, second, l.text("revision"))
 	}
-	s.edit(t, "more.yaml", strings.NewReplacer("types", "more", "mov", "mxf").Replace(onlyExtension("mov")))
+	s.edit(t, "more.yaml", strings.NewReplacer("types", "more", "mov", "wav").Replace(onlyExtension("mov")))
 	await(t, "a new file counts", func() bool { return s.metrics(t).sum("sluice_policy_rules") == 2 })
 	if err := os.Remove(filepath.Join(s.dir, "more.yaml")); err != nil {
 		t.Fatal(err)
