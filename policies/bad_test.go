@@ -3,6 +3,7 @@ package policies_test
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -22,8 +23,9 @@ const badSets = "testdata/bad"
 
 // Each file testdata/bad/NAME.yaml is a set of its own, with the lists and the
 // schemas beside it, and each other folder is a set. The faults that compiling
-// it must give stand in comments, one after each "# want:"; without the file's
-// name where it is the file itself.
+// it must give stand in comments, one after each "# want:", or "# want schema:"
+// where the JSON Schema alone finds it; without the file's name where it is the
+// file itself.
 func TestBadSets(t *testing.T) {
 	entries, err := os.ReadDir(badSets)
 	if err != nil {
@@ -36,27 +38,12 @@ func TestBadSets(t *testing.T) {
 		}
 		cases++
 		t.Run(strings.TrimSuffix(entry.Name(), ".yaml"), func(t *testing.T) {
-			set, self := fstest.MapFS{}, ""
-			if entry.IsDir() {
-				addFiles(t, set, filepath.Join(badSets, entry.Name()), ".")
-			} else {
-				self = entry.Name()
-				addFiles(t, set, badSets, "lists")
-				addFiles(t, set, badSets, "schemas")
-				addFiles(t, set, badSets, self)
-			}
+			set, self := badSet(t, entry)
 			want := wanted(set)
 			if len(want) == 0 {
 				t.Fatal("nothing says which faults are wanted")
 			}
-			var got []string
-			for _, fault := range faultsOf(t, set) {
-				text := fault.Error()
-				if fault.File == self {
-					text = strings.TrimLeft(strings.TrimPrefix(text, self+":"), " ")
-				}
-				got = append(got, text)
-			}
+			got := wording(faultsOf(t, set), self)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -65,6 +52,33 @@ func TestBadSets(t *testing.T) {
 	if cases < 50 {
 		t.Errorf("found only %d cases in %s", cases, badSets)
 	}
+}
+
+// badSet returns the set of an entry of testdata/bad, and the name of the file
+// that it is, if it is one.
+func badSet(t *testing.T, entry fs.DirEntry) (set fstest.MapFS, self string) {
+	t.Helper()
+	set = fstest.MapFS{}
+	if entry.IsDir() {
+		addFiles(t, set, filepath.Join(badSets, entry.Name()), ".")
+		return set, ""
+	}
+	addFiles(t, set, badSets, "lists")
+	addFiles(t, set, badSets, "schemas")
+	addFiles(t, set, badSets, entry.Name())
+	return set, entry.Name()
+}
+
+// wording returns faults as comments ask for them.
+func wording(faults document.Faults, self string) (texts []string) {
+	for _, fault := range faults {
+		text := fault.Error()
+		if fault.File == self {
+			text = strings.TrimLeft(strings.TrimPrefix(text, self+":"), " ")
+		}
+		texts = append(texts, text)
+	}
+	return texts
 }
 
 // addFiles adds a file, or all files of a folder, below dir to a set.
@@ -84,15 +98,20 @@ func addFiles(t *testing.T, set fstest.MapFS, dir, name string) {
 }
 
 // wanted returns the faults that comments in a set ask for.
-func wanted(set fstest.MapFS) (want []string) {
-	for _, file := range set {
-		for line := range strings.Lines(string(file.Data)) {
-			if _, fault, ok := strings.Cut(line, "# want: "); ok {
-				want = append(want, strings.TrimSpace(fault))
+func wanted(set fstest.MapFS) []string { return marked(set, "# want: ", "# want schema: ") }
+
+// marked returns the faults behind marks, in the order in which they stand.
+func marked(set fstest.MapFS, marks ...string) (faults []string) {
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		for line := range strings.Lines(string(set[name].Data)) {
+			for _, mark := range marks {
+				if _, fault, ok := strings.Cut(line, mark); ok {
+					faults = append(faults, strings.TrimSpace(fault))
+				}
 			}
 		}
 	}
-	return want
+	return faults
 }
 
 // faultsOf compiles a set that has mistakes.

@@ -3,6 +3,7 @@ package policies
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"runtime"
 	"slices"
 	"strings"
@@ -32,10 +33,11 @@ type Options struct {
 
 // compiler compiles one set.
 type compiler struct {
-	kinds  []rules.Kind
-	env    rules.Env
-	schema *document.Schema
-	files  *files
+	kinds         []rules.Kind
+	env           rules.Env
+	schema        *document.Schema
+	clientsSchema func() *document.Schema
+	files         *files
 }
 
 // Compile reads the policy set in fsys and compiles it. It does nothing else:
@@ -46,7 +48,8 @@ func Compile(fsys fs.FS, o Options) (*Snapshot, error) {
 	if o.Previous != nil {
 		previous = o.Previous.lists
 	}
-	c := &compiler{kinds: o.Kinds, env: o.Env, schema: compileSchema(o.Kinds), files: newFiles(fsys, previous)}
+	c := &compiler{kinds: o.Kinds, env: o.Env, schema: compileSchema(policySchema(o.Kinds, "")), files: newFiles(fsys, previous)}
+	c.clientsSchema = sync.OnceValue(func() *document.Schema { return compileSchema(fmt.Sprintf(clientsFrame, "")) })
 	c.env.Open, c.env.Digests, c.env.Zone = c.files.open, c.files.digests, sharedZones()
 	c.env.Expressions = rules.NewExpressions()
 
@@ -54,19 +57,21 @@ func Compile(fsys fs.FS, o Options) (*Snapshot, error) {
 	if err != nil {
 		return nil, document.Faults{{File: ".", Message: err.Error()}}
 	}
-	policies, faults := c.compileAll(names)
-	faults = append(faults, unreachable(policies)...)
+	set := c.compileAll(names)
+	faults := slices.Concat(set.faults, unreachable(set.policies))
 	for _, name := range misplaced {
 		faults = append(faults, document.Fault{File: name, Message: "policies are read from the set's own folder only", Hint: "move the file up or rename it"})
 	}
-	if len(names)+len(misplaced) == 0 {
+	if !set.decides && len(misplaced) == 0 {
 		faults = append(faults, document.Fault{File: ".", Message: "there is no policy here", Hint: "a policy set is a folder with files that end in .yaml"})
 	}
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	c.files.previous = nil // Lists that are not used again may go.
-	return newSnapshot(policies, c.files, o.AcceptByDefault), nil
+	snapshot := newSnapshot(set.policies, c.files, o.AcceptByDefault)
+	snapshot.Clients = set.clients
+	return snapshot, nil
 }
 
 // sharedZones loads each time zone once.
@@ -84,17 +89,27 @@ func sharedZones() func(name string) (*time.Location, error) {
 	}
 }
 
-// compiled is what became of one document. named is a fault at the policy's
-// name, for whoever finds that there are two.
+// compiled is what became of one document: a policy or clients. named are
+// faults at their names, for whoever finds that there are two.
 type compiled struct {
-	policy *Policy
-	named  document.Fault
-	faults document.Faults
+	policy    *Policy
+	isClients bool
+	clients   []*Client
+	named     document.Faults
+	faults    document.Faults
 }
 
-// compileAll compiles the documents side by side and returns the policies in
-// the order of their files.
-func (c *compiler) compileAll(names []string) ([]*Policy, document.Faults) {
+// compiledSet is what became of all documents, in the order of their files.
+type compiledSet struct {
+	policies []*Policy
+	clients  []*Client
+	faults   document.Faults
+	// decides says that there is a document other than of clients.
+	decides bool
+}
+
+// compileAll compiles the documents side by side.
+func (c *compiler) compileAll(names []string) (set compiledSet) {
 	all := make([]compiled, len(names))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -105,11 +120,16 @@ func (c *compiler) compileAll(names []string) ([]*Policy, document.Faults) {
 		})
 	}
 	_ = group.Wait() // Faults are values here; the group returns no error.
-	policies, faults := make([]*Policy, len(names)), duplicates(all)
+	set.faults = append(duplicates(all), duplicateClients(all)...)
 	for i := range all {
-		policies[i], faults = all[i].policy, append(faults, all[i].faults...)
+		set.faults = append(set.faults, all[i].faults...)
+		if all[i].policy != nil {
+			set.policies = append(set.policies, all[i].policy)
+		}
+		set.clients = append(set.clients, all[i].clients...)
+		set.decides = set.decides || !all[i].isClients
 	}
-	return policies, faults
+	return set
 }
 
 func (c *compiler) compileDocument(name string) compiled {
@@ -119,9 +139,18 @@ func (c *compiler) compileDocument(name string) compiled {
 	}
 	doc, faults := document.Parse(name, text)
 	if len(faults) > 0 {
-		return compiled{faults: faults}
+		return compiled{faults: discreet(text, faults)}
 	}
-	named := doc.At("/policy", "").WithHint("names are unique in a set")
+	doc.Tree = plainNumbers(doc.Tree)
+	switch {
+	case hasKey(doc, "clients"):
+		return c.compileClients(doc)
+	case hasKey(doc, "tests") && !hasKey(doc, "policy"):
+		extension := path.Ext(name)
+		return compiled{faults: document.Faults{doc.AtKey("/tests", "tests are not loaded with the policies").
+			WithHint("rename the file to " + strings.TrimSuffix(name, extension) + "_test" + extension)}}
+	}
+	named := document.Faults{doc.At("/policy", "").WithHint("names are unique in a set")}
 	if faults, at := doc.CheckParts(c.schema); len(faults) > 0 {
 		policy, more := c.compileSound(doc, at)
 		return compiled{policy: policy, named: named, faults: append(faults, more...)}
@@ -130,33 +159,48 @@ func (c *compiler) compileDocument(name string) compiled {
 	return compiled{policy: policy, named: named, faults: faults}
 }
 
+// hasKey reports whether a document has a key.
+func hasKey(doc *document.Document, key string) bool {
+	tree, _ := doc.Tree.(map[string]any)
+	_, has := tree[key]
+	return has
+}
+
 // compileSound compiles what is well formed of a document that is not, for the
 // sake of its faults. The policy has a name at most, and is nil without.
 func (c *compiler) compileSound(doc *document.Document, at []string) (*Policy, document.Faults) {
-	sound := func(part string) bool {
-		return !slices.ContainsFunc(at, func(pointer string) bool {
-			return pointer == part || strings.HasPrefix(pointer, part+"/")
-		})
-	}
+	wrong := around(at)
 	tree, _ := doc.Tree.(map[string]any)
 	var spec policySpec
 	var faults document.Faults
 	p := &Policy{File: doc.Name}
-	if _, written := tree["applies_to"]; written && sound("/applies_to") && doc.Decode("/applies_to", &spec.AppliesTo) == nil {
+	if _, written := tree["applies_to"]; written && !wrong["/applies_to"] && doc.Decode("/applies_to", &spec.AppliesTo) == nil {
 		faults = p.selects.compile(doc, &spec)
 	}
 	list, _ := tree["rules"].([]any)
 	for i := range list {
 		part := fmt.Sprintf("/rules/%d", i)
-		if rule, ok := list[i].(map[string]any); ok && sound(part) {
-			_, wrong := c.compileRule(doc, part, p, rule)
-			faults = append(faults, wrong...)
+		if rule, ok := list[i].(map[string]any); ok && !wrong[part] {
+			_, more := c.compileRule(doc, part, p, rule)
+			faults = append(faults, more...)
 		}
 	}
-	if p.Name, _ = tree["policy"].(string); p.Name == "" || !sound("/policy") {
+	if p.Name, _ = tree["policy"].(string); p.Name == "" || wrong["/policy"] {
 		return nil, faults
 	}
 	return p, faults
+}
+
+// around returns pointers and those of everything around what they point at.
+func around(at []string) map[string]bool {
+	all := make(map[string]bool, 2*len(at))
+	for _, pointer := range at {
+		for pointer != "" && !all[pointer] {
+			all[pointer] = true
+			pointer = pointer[:strings.LastIndexByte(pointer, '/')]
+		}
+	}
+	return all
 }
 
 // duplicates reports policies that share a name.
@@ -167,8 +211,8 @@ func duplicates(all []compiled) (faults document.Faults) {
 			continue
 		}
 		if other := first[c.policy.Name]; other != nil {
-			c.named.Message = "the policy " + c.policy.Name + " is also in " + other.File
-			faults = append(faults, c.named)
+			c.named[0].Message = "the policy " + c.policy.Name + " is also in " + other.File
+			faults = append(faults, c.named...)
 			continue
 		}
 		first[c.policy.Name] = c.policy

@@ -280,6 +280,9 @@ func choosePolicy(choose chooser, i int, rare bool) *wrote {
 		}
 		if choose(4) == 0 {
 			for p := rules.PhaseRequest; p < rules.PhaseCount; p++ {
+				if p == rules.PhaseRequest && w.addr != nil {
+					continue // The compiler refuses it: such a rule is never asked then.
+				}
 				if kindOf(kind).Phases.Has(p) && (r.on == nil || choose(2) == 0) {
 					r.on = append(r.on, p)
 				}

@@ -102,7 +102,11 @@ func (w *watched) must(err error) {
 	}
 }
 
-func refusedBy(name string) string { return policy(name, noProgram) }
+// refusedBy returns a policy that refuses programs, and something that no other
+// does.
+func refusedBy(name string) string {
+	return policy(name, strings.Replace(noProgram, "exe", "exe, "+name, 1))
+}
 
 func onePolicy(t *testing.T) func(string) {
 	t.Helper()

@@ -1,6 +1,7 @@
 package policies
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -19,6 +20,7 @@ type Policy struct {
 	Rules []*rules.Rule
 
 	selects selector
+	places  *places // while the set is compiled
 	chains  [rules.PhaseCount][rules.CostCount]rules.Chain
 }
 
@@ -85,11 +87,16 @@ func (c *compiler) compilePolicy(doc *document.Document) (*Policy, document.Faul
 	}
 	p := &Policy{Name: spec.Policy, File: doc.Name, Description: spec.Description, Mode: mode(spec.Mode)}
 	faults := p.selects.compile(doc, &spec)
+	if len(faults) == 0 {
+		p.places = &places{paths: doc.AtKey("/applies_to/path", ""), clients: doc.AtKey("/applies_to/client_ip", "")}
+	}
 	seen := map[string]bool{}
+	all, on := make([]*rules.Rule, len(spec.Rules)), make([][]string, len(spec.Rules))
 	for i := range spec.Rules {
 		at := fmt.Sprintf("/rules/%d", i)
 		rule, wrong := c.compileRule(doc, at, p, spec.Rules[i])
 		faults = append(faults, wrong...)
+		all[i], on[i] = rule, specOf(spec.Rules[i]).On
 		if name, _ := spec.Rules[i]["name"].(string); seen[name] {
 			faults = append(faults, doc.At(at+"/name", "the policy has two rules named %q", name))
 		} else {
@@ -97,8 +104,12 @@ func (c *compiler) compilePolicy(doc *document.Document) (*Policy, document.Faul
 		}
 		if rule != nil && rule.Mode != rules.Off {
 			p.Rules = append(p.Rules, rule)
+			if p.places != nil {
+				p.places.rules = append(p.places.rules, whereWritten(doc, at, rule))
+			}
 		}
 	}
+	faults = append(faults, p.unasked(doc, all, on)...)
 	for phase := rules.PhaseRequest; phase < rules.PhaseCount; phase++ {
 		for _, rule := range p.Rules {
 			if rule.Phases.Has(phase) {
@@ -122,7 +133,7 @@ func (s *selector) compile(doc *document.Document, spec *policySpec) (faults doc
 		}
 		for i, text := range list {
 			if err := wrong(text); err != nil {
-				faults = append(faults, doc.At(fmt.Sprintf("/applies_to/%s/%d", key, i), "%s", err))
+				faults = append(faults, mistaken(doc, fmt.Sprintf("/applies_to/%s/%d", key, i), err))
 			}
 		}
 	}
@@ -134,7 +145,7 @@ func (s *selector) compile(doc *document.Document, spec *policySpec) (faults doc
 	})
 	check("user", to.User, byUser, rules.CheckGlob)
 	check("host", to.Host, byHost, rules.CheckGlob)
-	check("path", to.Path, byPath, rules.CheckPathGlob)
+	check("path", to.Path, byPath, rules.CheckFolderGlob)
 	check("client_ip", to.ClientIP, byClient, func(text string) error {
 		prefix, err := rules.ParsePrefix(text)
 		s.clients = append(s.clients, prefix)
@@ -142,6 +153,15 @@ func (s *selector) compile(doc *document.Document, spec *policySpec) (faults doc
 	})
 	s.users, s.hosts, s.paths = to.User, to.Host, to.Path
 	return faults
+}
+
+// mistaken puts what is wrong with a value at its place.
+func mistaken(doc *document.Document, at string, err error) document.Fault {
+	var spec *rules.SpecError
+	if errors.As(err, &spec) {
+		return doc.At(at, "%s", spec.Message).WithHint(spec.Hint)
+	}
+	return doc.At(at, "%s", err)
 }
 
 // duration reads a timeout: above zero and at most an hour.

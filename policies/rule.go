@@ -182,7 +182,11 @@ func place(doc *document.Document, at string, err error) (faults document.Faults
 		if spec.Cause != nil {
 			message += ": " + spec.Cause.Error()
 		}
-		faults = append(faults, doc.Within(at+spec.At, spec.Offset, "%s", message).WithHint(spec.Hint))
+		fault := doc.At(at+spec.At, "%s", message)
+		if spec.At == "" { // Of an expression.
+			fault = doc.Within(at, spec.Offset, "%s", message)
+		}
+		faults = append(faults, fault.WithHint(spec.Hint))
 	}
 	return faults
 }

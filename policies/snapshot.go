@@ -14,6 +14,8 @@ type Snapshot struct {
 	Revision string
 	// Policies are all policies of the set in the order of their files.
 	Policies []*Policy
+	// Clients are who may ask for tokens, in the order of their files.
+	Clients []*Client
 
 	index           *index
 	scratches       sync.Pool

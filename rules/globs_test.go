@@ -41,7 +41,7 @@ func TestPathGlobs(t *testing.T) {
 		{pattern: "/a/**/**/z", yes: []string{"/a/z", "/a/b/c/z"}, no: []string{"/a"}},
 		{pattern: "/**/a/**/b/**/c", yes: []string{"/a/b/c", "/x/a/b/a/y/b/c"}, no: []string{"/a/c/b", "/b/a/c"}},
 		{pattern: "**", yes: []string{"", "/", "/a", "a/b"}},
-		{pattern: "/a**b/c", yes: []string{"/ab/c", "/axxb/c"}, no: []string{"/a/b/c"}},
+		{pattern: "/a**b/c", yes: []string{"/ab/c", "/axxb/c"}, no: []string{"/a/b/c"}, checkedAway: true},
 		{pattern: "/?", yes: []string{"/a", "/é", "/映"}, no: []string{"/", "/ab"}},
 		{pattern: "/[a-c]x", yes: []string{"/bx"}, no: []string{"/dx", "/x"}},
 		{pattern: "/[^a]", yes: []string{"/b"}, no: []string{"/a", "//"}},

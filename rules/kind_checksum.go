@@ -16,6 +16,16 @@ var algorithms = []struct {
 	width int
 }{{"md5", 16}, {"sha1", 20}, {"sha256", 32}, {"sha384", 48}, {"sha512", 64}}
 
+// algorithmPattern matches their names in every spelling that servers use.
+const algorithmPattern = "^([Mm][Dd]5|[Ss][Hh][Aa][-_]?(1|256|384|512)|[Ss][Hh][Aa]2[-_]?(256|384|512))$"
+
+func algorithmNames() (names []string) {
+	for _, a := range algorithms {
+		names = append(names, a.name)
+	}
+	return names
+}
+
 // ParseAlgorithm returns the canonical name of a digest algorithm and its width
 // in bytes, for every spelling that servers use: sha256, sha-256, sha2-256,
 // SHA2_256. ok is false for none, any and whatever else is no algorithm.
@@ -69,9 +79,9 @@ func checksumKind() Kind {
 		Name: "checksum",
 		Doc:  "the algorithm is not in `require`; the digest is in `deny` or not in `allow` (lists of up to 10 million digests)",
 		Schema: `{
-	"type": "object", "additionalProperties": false, "minProperties": 1,
+	"type": "object", "additionalProperties": false, "minProperties": 1, "examples": [{"require": ["sha256"], "deny": "lists/malware.sha256"}],
 	"properties": {
-		"require": {"type": "array", "minItems": 1, "items": {"enum": ["md5", "sha1", "sha256", "sha384", "sha512"]}, "description": "The server must have computed a digest with one of these algorithms.", "examples": [["sha256"]]},
+		"require": {"type": "array", "minItems": 1, "items": ` + spelledFreely(algorithmNames(), algorithmPattern) + `, "description": "The server must have computed a digest with one of these algorithms.", "examples": [["sha256"]]},
 		"allow": {"type": ["string", "array"], "minLength": 1, "minItems": 1, "items": {"type": "string", "minLength": 1}, "description": "List files, one digest in hex a line: only these digests are accepted.", "examples": ["lists/approved.sha256"]},
 		"deny": {"type": ["string", "array"], "minLength": 1, "minItems": 1, "items": {"type": "string", "minLength": 1}, "description": "List files, one digest in hex a line: these digests are refused.", "examples": ["lists/malware.sha256"]}
 	}
@@ -80,6 +90,7 @@ func checksumKind() Kind {
 		Late:         "the digest is known when the file has stopped",
 		NeedsFile:    true,
 		Reads:        "file_csum, file_csum_type",
+		Needs:        "checksums that ascp computes: without them events carry no file_csum",
 		Code:         "1024",
 		Placeholders: []string{"found", "require"},
 		Saw:          func(e *Event) string { return strings.TrimPrefix(e.ChecksumType+" "+e.Checksum, " ") },
@@ -105,6 +116,10 @@ func compileChecksum(env Env, dec Decoder) (Compiled, error) {
 		return Compiled{}, err
 	}
 	var wrong mistakes
+	spec.Require = respell("require", "an algorithm", spec.Require, algorithmNames(), func(text string) (string, bool) {
+		name, _, ok := ParseAlgorithm(text)
+		return name, ok
+	}, &wrong)
 	c := &checksums{
 		require: spec.Require,
 		allow:   loadLists(env, "allow", spec.Allow, &wrong),
@@ -114,7 +129,8 @@ func compileChecksum(env Env, dec Decoder) (Compiled, error) {
 		denied:     builtinMessage("{name} is known to be bad and may not be transferred."),
 		notAllowed: builtinMessage("{name} is not one of the files approved for transfer."),
 	}
-	return Compiled{Check: c.check, Values: map[string]string{"require": strings.Join(spec.Require, " or ")}}, wrong.err()
+	reach := SameReach(fmt.Sprintf("%q %s %s", spec.Require, spec.Allow, spec.Deny))
+	return Compiled{Check: c.check, Reach: reach, Values: map[string]string{"require": strings.Join(spec.Require, " or ")}}, wrong.err()
 }
 
 // loadLists opens the lists that a key names: one, or several in an array.

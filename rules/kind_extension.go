@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -48,22 +49,20 @@ func compileExtension(env Env, dec Decoder) (Compiled, error) {
 	}
 	var wrong mistakes
 	spec.each(func(at, text string) {
-		switch last := text[strings.LastIndexByte(text, '.')+1:]; {
-		case strings.ContainsAny(text, "*?/"):
-			wrong.add(At(at, "%q is not an extension", text).WithHint("globs are for the kind path, as in `path: {deny: [\"**/*.tmp\"]}`"))
-		case strings.TrimRight(text, " ") != text:
-			wrong.add(At(at, "%q ends in a space, which no extension does", text).WithHint("did you mean %q?", strings.TrimRight(text, " ")))
-		case last != text:
-			wrong.add(At(at, "an extension is written without dots: %q", text).WithHint("did you mean %q?", last))
+		if s := extensionMistake(text); s != nil {
+			s.At = at
+			wrong.add(s)
 		}
 	})
+	denied := spec.Deny
+	spec.Allow, spec.Deny = bareExtensions(spec.Allow), bareExtensions(spec.Deny)
 	x := &extensions{
 		allow: extensionSet(spec.Allow), deny: extensionSet(spec.Deny), every: spec.Every, partial: env.PartialSuffix,
 		denied:     builtinMessage("{name}: files of the type {found} may not be transferred here."),
 		notAllowed: builtinMessage("{name}: only files of these types may be transferred here: {allow}."),
 	}
-	for i, name := range spec.Deny {
-		if x.allow[strings.ToLower(name)] {
+	for i, name := range denied {
+		if x.allow[bareExtension(name)] {
 			wrong.add(At(item("deny", i), "%q is both allowed and denied", name))
 		}
 	}
@@ -71,7 +70,43 @@ func compileExtension(env Env, dec Decoder) (Compiled, error) {
 		wrong.add(At("/every", "there is nothing to judge; add allow or deny"))
 	}
 	values := map[string]string{"allow": describe(spec.Allow), "deny": describe(spec.Deny)}
-	return Compiled{Check: x.check, Values: values}, wrong.err()
+	return Compiled{Check: x.check, Values: values, Reach: x}, wrong.err()
+}
+
+// extensionMistake returns what is wrong with an extension, or nil. One dot
+// before it is how most people write it.
+func extensionMistake(text string) *SpecError {
+	bare := strings.TrimPrefix(text, ".")
+	last := strings.TrimRight(bare, ".")
+	last = last[strings.LastIndexByte(last, '.')+1:]
+	switch {
+	case strings.ContainsAny(text, "*?/"):
+		s := At("", "%q is not an extension", text)
+		if name := strings.TrimPrefix(bare, "*."); name != bare && extensionMistake(name) == nil {
+			return s.WithHint("did you mean %q?", name)
+		}
+		return s.WithHint("globs are for the kind path, as in `path: {deny: [\"**/*.tmp\"]}`")
+	case strings.TrimRight(text, " ") != text:
+		return At("", "%q ends in a space, which no extension does", text).WithHint("did you mean %q?", strings.TrimSpace(last))
+	case last == "" && text != "":
+		return At("", "an extension is written without dots: %q", text).WithHint(`"" stands for no extension`)
+	case last != bare:
+		return At("", "an extension is written without dots: %q", text).WithHint("did you mean %q?", last)
+	default:
+		return nil
+	}
+}
+
+func bareExtension(text string) string { return strings.ToLower(strings.TrimPrefix(text, ".")) }
+
+// bareExtensions returns a list of extensions as they are compared, each once.
+func bareExtensions(list []string) (bare []string) {
+	for _, text := range list {
+		if text = bareExtension(text); !slices.Contains(bare, text) {
+			bare = append(bare, text)
+		}
+	}
+	return bare
 }
 
 func extensionSet(list []string) map[string]bool {
@@ -80,7 +115,7 @@ func extensionSet(list []string) map[string]bool {
 	}
 	set := make(map[string]bool, len(list))
 	for _, text := range list {
-		set[strings.ToLower(text)] = true
+		set[text] = true
 	}
 	return set
 }

@@ -7,6 +7,9 @@ func TestExtension(t *testing.T) {
 	judge(t, extensionKind(), folder{}.env(".partial"), []row{
 		{films, file("/in/clip.mov"), accept()},
 		{films, file("/in/clip.exe"), refuse("exe")},
+		{`{"allow": [".mov", "mxf"]}`, file("/in/clip.mov"), accept()},
+		{`{"allow": ["mov", ".MOV", "MOV"]}`, file("/in/clip.mov"), accept()},
+		{`{"deny": [".EXE"]}`, file("/in/clip.exe"), refuse("exe")},
 		{noPrograms, file("/in/clip.mov"), accept()},
 		{noPrograms, file("/in/clip.exe"), refuse("exe")},
 		{`{"allow": ["mov"], "deny": ["exe"]}`, file("/in/clip.exe"), refuse("exe")},
@@ -93,6 +96,7 @@ func TestExtension(t *testing.T) {
 func TestExtensionMessages(t *testing.T) {
 	judgeMessages(t, extensionKind(), folder{}.env(""), []reads{
 		{`{"allow": ["mov", ""]}`, file("/in/a.exe"), "a.exe: only files of these types may be transferred here: mov, none."},
+		{`{"allow": ["MOV", ".mov", ".mxf"]}`, file("/in/a.exe"), "a.exe: only files of these types may be transferred here: mov, mxf."},
 		{`{"deny": ["exe"]}`, file("/in/a.exe"), "a.exe: files of the type exe may not be transferred here."},
 		{`{"deny": ["exe"]}`, file("/in/invoice_\u202egpj.exe"), `invoice_\u202egpj.exe: files of the type exe may not be transferred here.`},
 	})
@@ -100,9 +104,14 @@ func TestExtensionMessages(t *testing.T) {
 
 func TestExtensionMistakes(t *testing.T) {
 	judgeMistakes(t, extensionKind(), folder{}.env(""), []slip{
-		{`{"allow": [".mov"]}`, []string{`/allow/0: an extension is written without dots: ".mov"; did you mean "mov"?`}},
+		{`{"allow": [".", ".tar.gz", ". mov "]}`, []string{
+			`/allow/0: an extension is written without dots: "."; "" stands for no extension`,
+			`/allow/1: an extension is written without dots: ".tar.gz"; did you mean "gz"?`,
+			`/allow/2: ". mov " ends in a space, which no extension does; did you mean "mov"?`,
+		}},
 		{`{"allow": ["mov", "tar.gz"]}`, []string{`/allow/1: an extension is written without dots: "tar.gz"; did you mean "gz"?`}},
-		{`{"deny": ["*.exe"]}`, []string{`/deny/0: "*.exe" is not an extension; globs are for the kind path, as in ` + "`path: {deny: [\"**/*.tmp\"]}`"}},
+		{`{"deny": ["*.exe"]}`, []string{`/deny/0: "*.exe" is not an extension; did you mean "exe"?`}},
+		{`{"deny": ["*.tar.gz"]}`, []string{`/deny/0: "*.tar.gz" is not an extension; globs are for the kind path, as in ` + "`path: {deny: [\"**/*.tmp\"]}`"}},
 		{`{"deny": ["a/b"]}`, []string{`/deny/0: "a/b" is not an extension; globs are for the kind path, as in ` + "`path: {deny: [\"**/*.tmp\"]}`"}},
 		{`{"deny": ["exe "]}`, []string{`/deny/0: "exe " ends in a space, which no extension does; did you mean "exe"?`}},
 		{`{"allow": ["mov", "exe", "COM"], "deny": ["bat", "EXE", "com"]}`, []string{

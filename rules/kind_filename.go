@@ -40,7 +40,7 @@ func filenameKind() Kind {
 		Name: "filename",
 		Doc:  "the name has one of the faults in `forbid`, or more than `max_bytes` bytes",
 		Schema: `{
-	"type": "object", "additionalProperties": false, "minProperties": 1,
+	"type": "object", "additionalProperties": false, "minProperties": 1, "examples": [{"forbid": ["control", "bidi", "double-extension"]}],
 	"properties": {
 		"forbid": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": [` + strings.Join(names, ", ") + `]},
 			"description": ` + strconv.Quote(strings.Join(docs, "; ")) + `, "examples": [["control", "bidi", "double-extension"]]},
@@ -98,7 +98,8 @@ func compileFilename(env Env, dec Decoder) (Compiled, error) {
 		}
 		return nil, nil
 	}
-	return Compiled{Check: check, Values: map[string]string{"max_bytes": strconv.Itoa(spec.MaxBytes)}}, nil
+	reach := nameReach{spec.Forbid, spec.MaxBytes, partial}
+	return Compiled{Check: check, Reach: reach, Values: map[string]string{"max_bytes": strconv.Itoa(spec.MaxBytes)}}, nil
 }
 
 func hasControl(name string) bool {

@@ -58,7 +58,7 @@ func compileNetwork(_ Env, dec Decoder) (Compiled, error) {
 	spec.each(func(at, text string) {
 		prefix, err := ParsePrefix(text)
 		if err != nil {
-			wrong.add(At(at, "%s", err))
+			wrong.add(placed(at, err))
 			return
 		}
 		if strings.HasPrefix(at, "/deny") {
@@ -68,7 +68,7 @@ func compileNetwork(_ Env, dec Decoder) (Compiled, error) {
 		}
 	})
 	refused := builtinMessage("Transfers from your address, {found}, are not allowed here. Use an approved network.")
-	return Compiled{Check: func(_ context.Context, e *Event) (*Objection, error) {
+	return Compiled{Reach: networkReach{spec.Allow != nil, &allow, &deny}, Check: func(_ context.Context, e *Event) (*Objection, error) {
 		if !e.ClientAddr.IsValid() {
 			return nil, MissingError{"client_ip"}
 		}

@@ -29,8 +29,8 @@ func compilePath(_ Env, dec Decoder) (Compiled, error) {
 	}
 	var wrong mistakes
 	spec.each(func(at, glob string) {
-		if err := CheckPathGlob(glob); err != nil {
-			wrong.add(At(at, "%s", err))
+		if err := CheckFolderGlob(glob); err != nil {
+			wrong.add(placed(at, err))
 		}
 	})
 	if len(wrong) > 0 {
@@ -46,7 +46,8 @@ func compilePath(_ Env, dec Decoder) (Compiled, error) {
 	unclean := builtinMessage(`The path {path} is not plain: it has "..", "." or "//". Rename the folder and try again.`)
 	denied := builtinMessage("Nothing may be transferred to or from {path}. Choose another folder.")
 	notAllowed := builtinMessage("{path} is outside the folders that may be used. Choose another folder.")
-	return Compiled{Check: func(_ context.Context, e *Event) (*Objection, error) {
+	reach := pathReach{spec.Allow != nil, NewPathReach(spec.Allow), NewPathReach(spec.Deny)}
+	return Compiled{Reach: reach, Check: func(_ context.Context, e *Event) (*Objection, error) {
 		p := e.File
 		switch {
 		case p.Raw == "":

@@ -39,7 +39,7 @@ func TestPath(t *testing.T) {
 		{notPrivate, file("/../../ingest/private/a"), refuse("/../../ingest/private/a")},
 		{notPrivate, file("/ingest/private/../a"), refuse("/ingest/private/../a")},
 		{notPrivate, file("/ingest/x/../a"), accept()},
-		{`{"deny": ["/secret"]}`, file("/secret/"), refuse("/secret/")},
+		{`{"deny": ["/secre[t]"]}`, file("/secret/"), refuse("/secret/")},
 
 		// Windows paths are matched with slashes.
 		{`{"allow": ["C:/in/**"]}`, file(`C:\in\x\a.mov`), accept()},
@@ -80,7 +80,10 @@ func TestPathMistakes(t *testing.T) {
 			`/deny/0: "in/**" matches no path, because paths begin with a slash; did you mean "/in/**" or "**/in/**"?`,
 			`/deny/1: an empty glob matches nothing`,
 		}},
-		{`{"deny": ["/a/"]}`, []string{`/deny/0: "/a/" matches no path: a glob has no "..", ".", "//" or slash at its end; did you mean "/a"?`}},
+		{`{"allow": ["/in"], "deny": ["/a/"]}`, []string{
+			`/allow/0: "/in" matches one file of that very name, and nothing in a folder; did you mean "/in/**"? A file of that name is "/i[n]"`,
+			`/deny/0: "/a/" matches no path, because none ends in a slash; did you mean "/a/**"?`,
+		}},
 	})
 	judgeSchema(t, pathKind(), `{}`, `{"allow": []}`, `{"deny": "/x"}`, `{"allow": [1]}`, `{"every": true}`)
 }

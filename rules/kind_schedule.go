@@ -2,7 +2,7 @@ package rules
 
 import (
 	"context"
-	"slices"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -15,7 +15,7 @@ func scheduleKind() Kind {
 		Name: "schedule",
 		Doc:  "the event comes outside the window; a window that ends before it begins runs past midnight and belongs to the day on which it began",
 		Schema: `{
-	"type": "object", "additionalProperties": false, "minProperties": 1,
+	"type": "object", "additionalProperties": false, "minProperties": 1, "examples": [{"days": ["mon-fri"], "from": "20:00", "to": "06:00", "zone": "Europe/Zurich"}],
 	"properties": {
 		"days": {"type": "array", "minItems": 1, "items": {"type": "string"}, "description": "Days, or ranges of days, on which the window begins; every day if left out.", "examples": [["mon-fri"]]},
 		"from": {"type": "string", "minLength": 1, "description": "When the window begins, HH:MM.", "examples": ["20:00"]},
@@ -73,9 +73,13 @@ func compileSchedule(env Env, dec Decoder) (Compiled, error) {
 	if w.zone, err = load(spec.Zone); err != nil || spec.Zone == "Local" {
 		wrong.add(At("/zone", "%q is not a time zone of the IANA database", spec.Zone).WithHint("write it as in Europe/Zurich"))
 	}
+	if len(wrong) > 0 {
+		return Compiled{}, wrong.err()
+	}
 	outside := builtinMessage("Transfers are possible here only {window}; it is {found}.")
 	return Compiled{
 		Values: map[string]string{"window": describeWindow(spec.Days, spec.From, spec.To, spec.Zone)},
+		Reach:  SameReach(fmt.Sprint(w.days, w.from, w.to, w.zone)),
 		Check: func(_ context.Context, e *Event) (*Objection, error) {
 			now := e.Received.In(w.zone)
 			if w.contains(now) {
@@ -83,7 +87,7 @@ func compileSchedule(env Env, dec Decoder) (Compiled, error) {
 			}
 			return &Objection{Message: outside, Found: strings.ToLower(now.Format("Mon 15:04"))}, nil
 		},
-	}, wrong.err()
+	}, nil
 }
 
 func describeWindow(days []string, from, to, zone string) string {
@@ -104,6 +108,34 @@ func (w *window) contains(now time.Time) bool {
 	return w.days[today] && minute >= w.from || w.days[yesterday] && minute < w.to
 }
 
+// parseDay returns the weekday of an English name in any case, whole or cut
+// after its third letter or later, or -1.
+func parseDay(text string) int {
+	text = strings.ToLower(strings.TrimSpace(text))
+	for day := range weekdays {
+		if len(text) >= 3 && strings.HasPrefix(strings.ToLower(time.Weekday(day).String()), text) {
+			return day
+		}
+	}
+	return -1
+}
+
+// daysHint says what was probably meant by a text that is no range of days.
+func daysHint(text string) string {
+	switch lower := strings.ToLower(strings.TrimSpace(text)); lower {
+	case "weekday", "weekdays", "workday", "workdays", "working days":
+		return `did you mean "mon-fri"?`
+	case "weekend", "weekends":
+		return `did you mean "sat-sun"?`
+	case "daily", "every day", "everyday", "all", "any", "*":
+		return "leave days out to mean every day"
+	default:
+		return DidYouMean(lower, weekdays)
+	}
+}
+
+// daysAt reads the days of a schedule, and writes them in the list as they are
+// told to people.
 func daysAt(list []string, wrong *mistakes) (days [7]bool) {
 	if len(list) == 0 {
 		return [7]bool{true, true, true, true, true, true, true}
@@ -113,10 +145,14 @@ func daysAt(list []string, wrong *mistakes) (days [7]bool) {
 		if !isRange {
 			last = first
 		}
-		from, to := slices.Index(weekdays, first), slices.Index(weekdays, last)
+		from, to := parseDay(first), parseDay(last)
 		if from < 0 || to < 0 {
-			wrong.add(At(item("days", i), "%q is not a day or range of days; write mon, tue, wed, thu, fri, sat, sun, or mon-fri", text))
+			wrong.add(At(item("days", i), "%q is not a day or range of days; write mon, tue, wed, thu, fri, sat, sun, or mon-fri", text).WithHint("%s", daysHint(text)))
 			continue
+		}
+		list[i] = weekdays[from]
+		if isRange {
+			list[i] += "-" + weekdays[to]
 		}
 		for d := from; ; d = (d + 1) % 7 {
 			days[d] = true
@@ -135,8 +171,23 @@ func minuteAt(at, text string, wrong *mistakes) int {
 	}
 	clock, err := time.Parse("15:04", text)
 	if err != nil || len(text) != len("15:04") {
-		wrong.add(At(at, "%q is not a time of day; write HH:MM from 00:00 to 24:00, in quotes", text))
+		wrong.add(At(at, "%q is not a time of day; write HH:MM from 00:00 to 24:00, in quotes", text).WithHint("%s", clockHint(text)))
 		return 0
 	}
 	return clock.Hour()*60 + clock.Minute()
+}
+
+// clockHint says what was probably meant by a text such as 8:00 or 2000.
+func clockHint(text string) string {
+	hour, minute, found := strings.Cut(strings.ReplaceAll(text, ".", ":"), ":")
+	if !found && len(text) >= 3 {
+		hour, minute = text[:len(text)-2], text[len(text)-2:]
+	}
+	if len(hour) == 1 {
+		hour = "0" + hour
+	}
+	if _, err := time.Parse("15:04", hour+":"+minute); err != nil || len(minute) != 2 {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", hour+":"+minute)
 }

@@ -79,6 +79,7 @@ func TestSchedule(t *testing.T) {
 	})
 	judgeMessages(t, scheduleKind(), Env{}, []reads{
 		{`{"days": ["mon-fri"], "from": "20:00", "to": "06:00", "zone": "Europe/Zurich"}`, at("2026-11-23T12:00:00Z"), "Transfers are possible here only mon-fri 20:00 to 06:00 Europe/Zurich; it is mon 13:00."},
+		{`{"days": ["Monday-FRI", "sunday"], "from": "20:00", "to": "06:00"}`, at("2026-11-23T12:00:00Z"), "Transfers are possible here only mon-fri, sun 20:00 to 06:00 UTC; it is mon 12:00."},
 		{`{"days": ["mon", "wed"]}`, at("2026-11-24T12:00:00Z"), "Transfers are possible here only mon, wed UTC; it is tue 12:00."},
 		{office, at("2026-11-24T19:00:00Z"), "Transfers are possible here only 08:00 to 18:00 UTC; it is tue 19:00."},
 	})
@@ -89,10 +90,16 @@ func TestScheduleMistakes(t *testing.T) {
 	const clock = " is not a time of day; write HH:MM from 00:00 to 24:00, in quotes"
 	const zone = " is not a time zone of the IANA database; write it as in Europe/Zurich"
 	judgeMistakes(t, scheduleKind(), Env{}, []slip{
-		{`{"days": ["monday", "mon", "mon-", "-fri", "mon-fri-sun", "Mon", ""]}`, []string{
-			`/days/0: "monday"` + day, `/days/2: "mon-"` + day, `/days/3: "-fri"` + day, `/days/4: "mon-fri-sun"` + day, `/days/5: "Mon"` + day, `/days/6: ""` + day,
+		{`{"days": ["Montag", "mon", "mon-", "-fri", "mon-fri-sun", "mo", ""]}`, []string{
+			`/days/0: "Montag"` + day, `/days/2: "mon-"` + day + `; did you mean "mon"?`, `/days/3: "-fri"` + day + `; did you mean "fri"?`,
+			`/days/4: "mon-fri-sun"` + day, `/days/5: "mo"` + day + `; did you mean "mon"?`, `/days/6: ""` + day,
 		}},
-		{`{"from": "8:00", "to": "25:00"}`, []string{`/from: "8:00"` + clock, `/to: "25:00"` + clock}},
+		{`{"days": ["weekdays", "Weekend", "daily", "mondays"]}`, []string{
+			`/days/0: "weekdays"` + day + `; did you mean "mon-fri"?`, `/days/1: "Weekend"` + day + `; did you mean "sat-sun"?`,
+			`/days/2: "daily"` + day + `; leave days out to mean every day`, `/days/3: "mondays"` + day,
+		}},
+		{`{"from": "8:00", "to": "25:00"}`, []string{`/from: "8:00"` + clock + `; did you mean "08:00"?`, `/to: "25:00"` + clock}},
+		{`{"from": "2000", "to": "6.30"}`, []string{`/from: "2000"` + clock + `; did you mean "20:00"?`, `/to: "6.30"` + clock + `; did you mean "06:30"?`}},
 		{`{"from": "20:60", "to": "24:01"}`, []string{`/from: "20:60"` + clock, `/to: "24:01"` + clock}},
 		{`{"from": "eight", "to": "06:00"}`, []string{`/from: "eight"` + clock}},
 		{`{"from": "08:00", "to": "08:00"}`, []string{"/to: from and to are the same, so the window is empty; leave both out to mean the whole day"}},

@@ -3,7 +3,6 @@ package rules
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math"
 )
 
@@ -12,7 +11,7 @@ func sizeKind() Kind {
 		Name: "size",
 		Doc:  "the file is smaller than `min` or larger than `max`; judged again when it stops, because a growing file is larger then",
 		Schema: `{
-	"type": "object", "additionalProperties": false, "minProperties": 1,
+	"type": "object", "additionalProperties": false, "minProperties": 1, "examples": [{"max": "500 GiB"}],
 	"properties": {
 		"min": {"type": ["integer", "string"], "description": "The smallest size that is accepted, in bytes or with a unit: B, KB, MB, GB, TB, KiB, MiB, GiB, TiB.", "examples": ["1 B"]},
 		"max": {"type": ["integer", "string"], "description": "The largest size that is accepted, in bytes or with a unit.", "examples": ["500 GiB"]}
@@ -51,7 +50,7 @@ func compileSize(_ Env, dec Decoder) (Compiled, error) {
 	values := map[string]string{"min": FormatSize(low), "max": FormatSize(high)}
 	small := builtinMessage("{name} has {found}, less than the {min} that are asked for here.")
 	large := builtinMessage("{name} has {found}, more than the {max} that are allowed here.")
-	return Compiled{Values: values, Check: func(_ context.Context, e *Event) (*Objection, error) {
+	return Compiled{Values: values, Reach: limits{low, high}, Check: func(_ context.Context, e *Event) (*Objection, error) {
 		size, err := sizeSoFar(e)
 		switch {
 		case err != nil:
@@ -85,7 +84,7 @@ func sizeAt(at string, raw json.RawMessage, absent int64, wrong *mistakes) int64
 	}
 	n, err := ParseSizeJSON(raw)
 	if err != nil {
-		wrong.add(&SpecError{At: at, Message: fmt.Sprint(err)})
+		wrong.add(placed(at, err))
 	}
 	return n
 }

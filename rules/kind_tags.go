@@ -14,7 +14,7 @@ func tagsKind() Kind {
 		Name: "tags",
 		Doc:  "the transfer's tags are not valid against `schema` (JSON Schema draft-07, no remote references), or lack one of `require` (JSON pointers)",
 		Schema: `{
-	"type": "object", "additionalProperties": false, "minProperties": 1,
+	"type": "object", "additionalProperties": false, "minProperties": 1, "examples": [{"schema": "schemas/delivery.json"}],
 	"properties": {
 		"schema": {"type": "string", "minLength": 1, "description": "A JSON Schema (draft-07) file of the policy set that the tags must satisfy.", "examples": ["schemas/delivery.json"]},
 		"require": {"type": "array", "minItems": 1, "items": {"type": "string"}, "description": "JSON pointers (RFC 6901) to members that must be there and not null.", "examples": [["/project"]]}
@@ -61,7 +61,7 @@ func compileTags(env Env, dec Decoder) (Compiled, error) {
 	none := builtinMessage("This transfer carries no tags that could be read, and they are needed here. Start it from the portal.")
 	lacking := builtinMessage("This transfer's tags lack {found}. Fill in the delivery's details and try again.")
 	invalid := builtinMessage("This transfer's tags are not as they must be: {found}. Correct the delivery's details and try again.")
-	return Compiled{Check: func(_ context.Context, e *Event) (*Objection, error) {
+	return Compiled{Reach: tagReach{spec.Require, spec.Schema}, Check: func(_ context.Context, e *Event) (*Objection, error) {
 		tree, err := e.Tags.Value()
 		if err != nil {
 			return &Objection{Message: none, Found: err.Error()}, nil

@@ -3,6 +3,8 @@ package rules
 import (
 	"context"
 	"fmt"
+	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,10 +16,10 @@ func transferKind() Kind {
 		Doc: "the session's cipher is not in `cipher`, its rate policy not in `rate_policy`, or its target rate outside `target_rate`; " +
 			"a cipher without a mode (`aes-256`) stands for all its modes (`aes-256-gcm`)",
 		Schema: `{
-	"type": "object", "additionalProperties": false, "minProperties": 1,
+	"type": "object", "additionalProperties": false, "minProperties": 1, "examples": [{"cipher": ["aes-128", "aes-192", "aes-256"]}],
 	"properties": {
-		"cipher": {"type": "array", "minItems": 1, "items": {"enum": [` + quoteAll(ciphers()) + `]}, "description": "The encryption in transit that is accepted.", "examples": [["aes-128", "aes-192", "aes-256"]]},
-		"rate_policy": {"type": "array", "minItems": 1, "items": {"enum": ["fixed", "fair", "high", "low"]}, "description": "The rate policies that are accepted.", "examples": [["fair", "low"]]},
+		"cipher": {"type": "array", "minItems": 1, "items": ` + spelledFreely(ciphers(), cipherPattern) + `, "description": "The encryption in transit that is accepted.", "examples": [["aes-128", "aes-192", "aes-256"]]},
+		"rate_policy": {"type": "array", "minItems": 1, "items": ` + spelledFreely(ratePolicies(), ratePolicyPattern) + `, "description": "The rate policies that are accepted.", "examples": [["fair", "low"]]},
 		"target_rate": {"type": "object", "additionalProperties": false, "minProperties": 1, "description": "The target rate that is accepted.", "examples": [{"max": "1 Gbps"}], "properties": {
 			"min": {"type": "string", "minLength": 1, "description": "At least this: kbps, Mbps or Gbps.", "examples": ["1 Mbps"]},
 			"max": {"type": "string", "minLength": 1, "description": "At most this: kbps, Mbps or Gbps.", "examples": ["1 Gbps"]}
@@ -49,8 +51,31 @@ func ciphers() []string {
 	return list
 }
 
-func quoteAll(words []string) string {
-	return `"` + strings.Join(words, `", "`) + `"`
+// cipherPattern matches the ciphers in the spellings that servers and people
+// use: AES128, aes_128, aes128-gcm.
+const cipherPattern = "^([Nn][Oo][Nn][Ee]|[Aa][Ee][Ss][-_]?(128|192|256)([-_]?([Cc][Ff][Bb]|[Gg][Cc][Mm]))?)$"
+
+// parseCipher returns the spelling in ciphers of a cipher.
+func parseCipher(name string) (string, bool) {
+	plain := string(appendCipher(nil, name))
+	for _, c := range ciphers() {
+		if strings.ReplaceAll(c, "-", "") == plain {
+			return c, true
+		}
+	}
+	return "", false
+}
+
+// ratePolicies returns the rate policies that ascp knows.
+func ratePolicies() []string { return []string{"fixed", "fair", "high", "low"} }
+
+// ratePolicyPattern matches them in any case.
+const ratePolicyPattern = "^([Ff][Ii][Xx][Ee][Dd]|[Ff][Aa][Ii][Rr]|[Hh][Ii][Gg][Hh]|[Ll][Oo][Ww])$"
+
+// parseRatePolicy returns the spelling in ratePolicies of a rate policy.
+func parseRatePolicy(name string) (string, bool) {
+	name = strings.ToLower(name)
+	return name, slices.Contains(ratePolicies(), name)
 }
 
 // appendCipher appends a cipher's canonical form: lower case without dashes.
@@ -87,6 +112,8 @@ func compileTransfer(_ Env, dec Decoder) (Compiled, error) {
 		return Compiled{}, err
 	}
 	var wrong mistakes
+	spec.Cipher = respell("cipher", "a cipher", spec.Cipher, ciphers(), parseCipher, &wrong)
+	spec.RatePolicy = respell("rate_policy", "a rate policy", spec.RatePolicy, ratePolicies(), parseRatePolicy, &wrong)
 	t := &transfers{
 		ciphers: cipherSet(spec.Cipher), ratePolicies: spec.RatePolicy,
 		low:      rateAt("/target_rate/min", spec.TargetRate.Min, 0, &wrong),
@@ -101,7 +128,7 @@ func compileTransfer(_ Env, dec Decoder) (Compiled, error) {
 	if len(wrong) == 0 && t.low > t.high {
 		wrong.add(At("/target_rate/min", "min is larger than max, so no transfer could pass"))
 	}
-	return Compiled{Check: t.check, Values: map[string]string{
+	return Compiled{Check: t.check, Reach: t, Values: map[string]string{
 		"cipher": strings.Join(spec.Cipher, " or "), "rate_policy": strings.Join(spec.RatePolicy, " or "),
 		"min": spec.TargetRate.Min, "max": spec.TargetRate.Max,
 	}}, wrong.err()
@@ -180,7 +207,7 @@ func rateAt(at, text string, absent int64, wrong *mistakes) int64 {
 	}
 	for _, u := range rateUnits {
 		head, found := cutSuffixFold(text, u.name)
-		if !found {
+		if !found || strings.HasSuffix(text, "Bps") { // MBps are megabytes.
 			continue
 		}
 		n, err := strconv.ParseUint(strings.TrimRight(head, " "), 10, 63) // Takes no sign.
@@ -189,6 +216,30 @@ func rateAt(at, text string, absent int64, wrong *mistakes) int64 {
 		}
 		return int64(n) * u.kbps
 	}
-	wrong.add(At(at, "%s is not a rate; write a whole number and kbps, Mbps or Gbps, such as 500 Mbps", fmt.Sprintf("%q", text)))
+	wrong.add(At(at, "%q is not a rate; write a whole number and kbps, Mbps or Gbps, such as 500 Mbps", text).WithHint("%s", rateHint(text)))
 	return absent
+}
+
+// nearRate matches what is a rate but for its unit, or for a fraction.
+var nearRate = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) *([KMGkmg])(?i:(b|bit|bits|byte|bytes)?(?:ps|/s|/sec|/second| per second)?)$`)
+
+// rateHint says what was probably meant by a text that is no rate.
+func rateHint(text string) string {
+	parts := nearRate.FindStringSubmatch(text)
+	if parts == nil {
+		return ""
+	}
+	value, _ := new(big.Rat).SetString(parts[1])
+	for _, u := range rateUnits {
+		if strings.EqualFold(u.name[:1], parts[2]) {
+			value.Mul(value, new(big.Rat).SetInt64(u.kbps))
+		}
+	}
+	if parts[3] == "B" || strings.HasPrefix(strings.ToLower(parts[3]), "byte") {
+		value.Mul(value, big.NewRat(8, 1))
+	}
+	if !value.IsInt() || !value.Num().IsInt64() || value.Num().Int64() > 1<<62 {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", FormatRate(value.Num().Int64()))
 }

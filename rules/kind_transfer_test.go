@@ -29,6 +29,15 @@ func TestTransfer(t *testing.T) {
 		{gcm, cipher("AES256GCM"), accept()},
 		{gcm, cipher("aes-256"), refuse("aes-256")},
 		{gcm, cipher("aes-256-cfb"), refuse("aes-256-cfb")},
+		// The policy may spell them as servers do.
+		{`{"cipher": ["AES128"]}`, cipher("aes-128-cfb"), accept()},
+		{`{"cipher": ["AES-128", "aes_192", "aes256-gcm", "Aes_256_Cfb"]}`, cipher("aes-256-gcm"), accept()},
+		{`{"cipher": ["AES-256-GCM"]}`, cipher("aes-256-gcm"), accept()},
+		{`{"cipher": ["AES-256-GCM"]}`, cipher("aes-256"), refuse("aes-256")},
+		{`{"cipher": ["None"]}`, cipher("none"), accept()},
+		{`{"rate_policy": ["Fair", "LOW"]}`, policy("fair"), accept()},
+		{`{"rate_policy": ["Fair", "LOW"]}`, policy("high"), refuse("high")},
+		{`{"target_rate": {"max": "100mbps"}}`, session(rate(100_000)), accept()},
 		{`{"cipher": ["none"]}`, cipher("none"), accept()},
 		{`{"cipher": ["none"]}`, cipher("NONE"), accept()},
 		{`{"cipher": ["none"]}`, cipher("aes-128"), refuse("aes-128")},
@@ -55,6 +64,7 @@ func TestTransfer(t *testing.T) {
 		{`{"cipher": ["aes-256"], "target_rate": {"max": "1 Mbps"}}`, session(rate(2000), func(e *Event) { e.Cipher = "aes-256" }), refuse("2 Mbps")},
 	})
 	judgeMessages(t, transferKind(), Env{}, []reads{
+		{`{"cipher": ["AES128", "aes-128", "AES256"]}`, cipher("none"), "This transfer's encryption is none, but must be aes-128 or aes-256. Change it in your client."},
 		{`{"cipher": ["aes-128", "aes-256"]}`, cipher("none"), "This transfer's encryption is none, but must be aes-128 or aes-256. Change it in your client."},
 		{fair, policy("high"), "This transfer's rate policy is high, but must be fair or low. Change it in your client."},
 		{`{"target_rate": {"min": "1 Mbps"}}`, session(rate(10)), "This transfer's target rate is 10 kbps, but must be at least 1 Mbps. Change it in your client."},
@@ -65,7 +75,9 @@ func TestTransfer(t *testing.T) {
 func TestTransferMistakes(t *testing.T) {
 	const form = " is not a rate; write a whole number and kbps, Mbps or Gbps, such as 500 Mbps"
 	judgeMistakes(t, transferKind(), Env{}, []slip{
-		{`{"target_rate": {"min": "fast", "max": "1.5 Gbps"}}`, []string{`/target_rate/min: "fast"` + form, `/target_rate/max: "1.5 Gbps"` + form}},
+		{`{"target_rate": {"min": "fast", "max": "1.5 Gbps"}}`, []string{`/target_rate/min: "fast"` + form, `/target_rate/max: "1.5 Gbps"` + form + `; did you mean "1500 Mbps"?`}},
+		{`{"target_rate": {"min": "100M", "max": "1 Gbit/s"}}`, []string{`/target_rate/min: "100M"` + form + `; did you mean "100 Mbps"?`, `/target_rate/max: "1 Gbit/s"` + form + `; did you mean "1 Gbps"?`}},
+		{`{"target_rate": {"min": "100 MBps", "max": "1GB/s"}}`, []string{`/target_rate/min: "100 MBps"` + form + `; did you mean "800 Mbps"?`, `/target_rate/max: "1GB/s"` + form + `; did you mean "8 Gbps"?`}},
 		{`{"target_rate": {"max": "-1 kbps"}}`, []string{`/target_rate/max: "-1 kbps"` + form}},
 		{`{"target_rate": {"max": "+1 kbps"}}`, []string{`/target_rate/max: "+1 kbps"` + form}},
 		{`{"target_rate": {"max": "500"}}`, []string{`/target_rate/max: "500"` + form}},
@@ -74,7 +86,7 @@ func TestTransferMistakes(t *testing.T) {
 		{`{"target_rate": {"max": "99999999999999999999 kbps"}}`, []string{`/target_rate/max: "99999999999999999999 kbps"` + form}},
 		{`{"target_rate": {"min": "1 Gbps", "max": "1 Mbps"}}`, []string{"/target_rate/min: min is larger than max, so no transfer could pass"}},
 	})
-	judgeSchema(t, transferKind(), `{}`, `{"cipher": []}`, `{"cipher": ["des"]}`, `{"cipher": ["AES128"]}`, `{"cipher": "aes-128"}`, `{"rate_policy": ["slow"]}`,
+	judgeSchema(t, transferKind(), `{}`, `{"cipher": []}`, `{"cipher": ["des"]}`, `{"cipher": ["aes"]}`, `{"cipher": ["aes-129"]}`, `{"cipher": ["aes-256-xyz"]}`, `{"cipher": [128]}`, `{"cipher": "aes-128"}`, `{"rate_policy": ["slow"]}`,
 		`{"rate_policy": []}`, `{"target_rate": {}}`, `{"target_rate": {"max": 5}}`, `{"target_rate": {"max": ""}}`, `{"target_rate": {"min": ""}}`, `{"target_rate": {"cap": "1 Gbps"}}`)
 }
 

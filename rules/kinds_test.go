@@ -277,6 +277,10 @@ func TestKindSchemas(t *testing.T) {
 		if err := json.Unmarshal([]byte(k.Schema), &schema); err != nil {
 			t.Fatal(err)
 		}
+		if schema["type"] == "string" { // The settings are one text: an expression.
+			checkProperties(t, k.Name, map[string]any{"properties": map[string]any{"": schema}})
+			continue
+		}
 		if schema["type"] != "object" || schema["additionalProperties"] != false || schema["minProperties"] != 1.0 {
 			t.Errorf("%s: the schema is not of a closed object with a member", k.Name)
 		}
@@ -379,6 +383,7 @@ func objections() []objection {
 		{transferKind, `{"target_rate": {"min": "1 Gbps"}}`, func(string) *Event { return session(rate(1)) }},
 		{transferKind, `{"target_rate": {"max": "1 Gbps"}}`, func(string) *Event { return session(rate(1 << 62)) }},
 		{scheduleKind, `{"days": ["mon"]}`, func(string) *Event { return at("2026-11-22T12:00:00Z") }},
+		{expressionKind, `"event.user == 'x' && event.name == ''"`, func(h string) *Event { return file("/in/x" + h) }},
 	}
 }
 

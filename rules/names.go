@@ -39,18 +39,6 @@ type nameGlob[V any] struct {
 // meta are the characters that make a glob out of a name.
 const meta = `*?[\`
 
-// CheckGlob returns what is wrong with a glob, or nil.
-func CheckGlob(pattern string) error {
-	if pattern == "" {
-		return fmt.Errorf("an empty glob matches nothing")
-	}
-	if !doublestar.ValidatePattern(pattern) {
-		return fmt.Errorf("%q is not a glob: a bracket, brace or backslash lacks its partner", pattern)
-	}
-	_, err := expandBraces(pattern)
-	return err
-}
-
 // noSlash stands for a slash while names are matched: a slash would be a
 // separator to doublestar.
 const noSlash = "\x01"
@@ -74,11 +62,7 @@ func (n *NameGlobs[V]) add(pattern string, value V) {
 		n.exact[pattern] = append(n.exact[pattern], value)
 		return
 	}
-	pattern = oneStar(pattern)
-	head, tail := ends(pattern)
-	g := nameGlob[V]{
-		pattern: pattern, head: head, tail: tail, plain: pattern[len(head):len(pattern)-len(tail)] == "*", value: value,
-	}
+	g := newNameGlob(pattern, value)
 	switch {
 	case len(n.heads) > 0:
 		n.file(g)
@@ -89,6 +73,15 @@ func (n *NameGlobs[V]) add(pattern string, value V) {
 			n.file(g)
 		}
 		n.few = nil
+	}
+}
+
+// newNameGlob returns a glob that has a wildcard and no braces.
+func newNameGlob[V any](pattern string, value V) nameGlob[V] {
+	pattern = oneStar(pattern)
+	head, tail := ends(pattern)
+	return nameGlob[V]{
+		pattern: pattern, head: head, tail: tail, plain: pattern[len(head):len(pattern)-len(tail)] == "*", value: value,
 	}
 }
 
@@ -107,6 +100,12 @@ func (n *NameGlobs[V]) file(g nameGlob[V]) {
 // matches reports whether the glob, both of whose ends the name has, matches.
 func (g *nameGlob[V]) matches(name string) bool {
 	return g.plain || doublestar.MatchUnvalidated(g.pattern, name)
+}
+
+// has reports whether the glob has the name: both ends of it, and what is
+// between them.
+func (g *nameGlob[V]) has(name string) bool {
+	return len(name) >= len(g.head)+len(g.tail) && strings.HasPrefix(name, g.head) && strings.HasSuffix(name, g.tail) && g.matches(name)
 }
 
 // oneStar writes several * in a row as one. They mean the same in a name, but
@@ -159,8 +158,7 @@ func (n *NameGlobs[V]) AppendMatches(to []V, name string) []V {
 		to = append(to, n.exact[name]...)
 	}
 	for i := range n.few {
-		g := &n.few[i]
-		if len(name) >= len(g.head)+len(g.tail) && strings.HasPrefix(name, g.head) && strings.HasSuffix(name, g.tail) && g.matches(name) {
+		if g := &n.few[i]; g.has(name) {
 			to = append(to, g.value)
 		}
 	}

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"path"
 	"strings"
 )
@@ -188,46 +187,4 @@ func resolve(slash string) string {
 		scheme, rest = rest[:2], rest[2:]
 	}
 	return scheme + path.Clean(rest)
-}
-
-// CheckPathGlob returns what is wrong with a glob for paths, or nil. Besides
-// what CheckGlob refuses it refuses globs that no path can match.
-func CheckPathGlob(glob string) error {
-	if isWindows(glob) && strings.Contains(glob, `\`) {
-		slashed := strings.ReplaceAll(glob, `\`, "/")
-		return fmt.Errorf("%q: write Windows paths with slashes, %q", glob, strings.Replace(slashed, "//", "/", 1))
-	}
-	if err := CheckGlob(glob); err != nil {
-		return err
-	}
-	if hidesSlash(glob) {
-		return fmt.Errorf("%q: a slash stands between segments, so it cannot stand in brackets or behind a backslash", glob)
-	}
-	scheme, rest := splitScheme(glob)
-	if scheme == "" && !strings.ContainsAny(glob[:1], `/*?[{\`) && !isWindows(glob) {
-		return fmt.Errorf("%q matches no path, because paths begin with a slash; did you mean %q or %q?", glob, "/"+glob, "**/"+glob)
-	}
-	if clean, _ := inspect(rest); !clean {
-		return fmt.Errorf("%q matches no path: a glob has no %q, %q, %q or slash at its end; did you mean %q?", glob, "..", ".", "//", scheme+path.Clean(rest))
-	}
-	return nil
-}
-
-// hidesSlash reports whether a glob has a slash in a class or behind a
-// backslash.
-func hidesSlash(glob string) bool {
-	class := false
-	for i := 0; i < len(glob); i++ {
-		switch c := glob[i]; {
-		case c == '\\':
-			if i++; i < len(glob) && glob[i] == '/' {
-				return true
-			}
-		case c == '/' && class:
-			return true
-		case c == '[', c == ']':
-			class = c == '['
-		}
-	}
-	return false
 }

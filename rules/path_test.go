@@ -196,13 +196,27 @@ func FuzzPath(f *testing.F) {
 
 func TestCheckPathGlob(t *testing.T) {
 	for glob, want := range map[string]string{
-		"/in/**": "", "**/*.tmp": "", "*": "", "?n": "", "[a-c]/x": "", "{/a,/b}/**": "", `\*x`: "", "C:/in/**": "", "s3://bucket/**": "", "s3://*/in": "", "/": "", "/..a/b..": "",
+		"/in/**": "", "**/*.tmp": "", "*": "", "?n": "", "[a-c]/x": "", "{/a,/b}/**": "", `\*x`: "", "C:/in/**": "", "s3://bucket/**": "", "s3://*/in": "", "/": "", "/..a/b..": "", "/in/{,x}": "", `/\**x`: "", `/a\,b`: "",
 
 		"":           "an empty glob matches nothing",
 		"/[a":        `"/[a" is not a glob: a bracket, brace or backslash lacks its partner`,
 		"in/**":      `"in/**" matches no path, because paths begin with a slash; did you mean "/in/**" or "**/in/**"?`,
 		"a.tmp":      `"a.tmp" matches no path, because paths begin with a slash; did you mean "/a.tmp" or "**/a.tmp"?`,
-		"/in/":       `"/in/" matches no path: a glob has no "..", ".", "//" or slash at its end; did you mean "/in"?`,
+		"/in/":       `"/in/" matches no path, because none ends in a slash; did you mean "/in/**"?`,
+		"/in//":      `"/in//" matches no path, because none ends in a slash; did you mean "/in/**"?`,
+		"s3://b/":    `"s3://b/" matches no path, because none ends in a slash; did you mean "s3://b/**"?`,
+		"/in/../a/":  `"/in/../a/" matches no path: a glob has no "..", ".", "//" or slash at its end; did you mean "/a"?`,
+		"~/in/**":    `"~/in/**" matches no path, because ~ is not looked up; write the whole path, such as "/home/*/in/**"`,
+		"~":          `"~" matches no path, because ~ is not looked up; write the whole path, such as "/home/*"`,
+		"**.mov":     `"**.mov": ** stands for folders only where it is all there is between two slashes; in "**.mov" it is *; did you mean "**/*.mov"?`,
+		"/in/**.mov": `"/in/**.mov": ** stands for folders only where it is all there is between two slashes; in "**.mov" it is *; did you mean "/in/**/*.mov"?`,
+		"/in**":      `"/in**": ** stands for folders only where it is all there is between two slashes; in "in**" it is *; did you mean "/in*/**"?`,
+		"/***":       `"/***": ** stands for folders only where it is all there is between two slashes; in "***" it is *; did you mean "/**"?`,
+		"/{a,**b}/c": `"/{a,**b}/c": ** stands for folders only where it is all there is between two slashes; in "**b" it is *`,
+		"/a/{.,..}":  `"/a/{.,..}" matches no path: whatever its braces stand for has "..", ".", "//" or a slash at its end`,
+		`/in\film\*`: `"/in\\film\\*": a backslash before a letter or a digit escapes nothing, and separates no folders; did you mean "/in/film/*"?`,
+		`\in\**`:     `"\\in\\**": a backslash before a letter or a digit escapes nothing, and separates no folders; did you mean "/in/**"?`,
+		`/in\`:       `"/in\\": a backslash before a letter or a digit escapes nothing, and separates no folders; did you mean "/in/**"?`,
 		"/in//a":     `"/in//a" matches no path: a glob has no "..", ".", "//" or slash at its end; did you mean "/in/a"?`,
 		"/in/../a":   `"/in/../a" matches no path: a glob has no "..", ".", "//" or slash at its end; did you mean "/a"?`,
 		"/in/./a":    `"/in/./a" matches no path: a glob has no "..", ".", "//" or slash at its end; did you mean "/in/a"?`,
@@ -226,6 +240,31 @@ func TestCheckPathGlob(t *testing.T) {
 			if err := CheckPathGlob(hint[1]); err != nil {
 				t.Errorf("%q: the suggestion %q is refused: %v", glob, hint[1], err)
 			}
+		}
+	}
+}
+
+func TestCheckFolderGlob(t *testing.T) {
+	const alone = " matches one file of that very name, and nothing in a folder"
+	for glob, want := range map[string]string{
+		"/in/**": "", "/in/*": "", "/in/a.mov": "", "/in/READM[E]": "", "/in/.profile": "", "**/in": "", "C:/in/a.mov": "", "/in/{a,b}.mov": "",
+
+		"/in":         alone + `; did you mean "/in/**"? A file of that name is "/i[n]"`,
+		"/in/film":    alone + `; did you mean "/in/film/**"? A file of that name is "/in/fil[m]"`,
+		"/in/filmé":   alone + `; did you mean "/in/filmé/**"? A file of that name is "/in/film[é]"`,
+		"/in.d/film":  alone + `; did you mean "/in.d/film/**"? A file of that name is "/in.d/fil[m]"`,
+		"/{in,out}":   alone + `; did you mean "/{in,out}/**"?`,
+		"/":           alone + `; did you mean "/**"?`,
+		"s3://bucket": alone + `; did you mean "s3://bucket/**"? A file of that name is "s3://bucke[t]"`,
+		"/in/":        ` matches no path, because none ends in a slash; did you mean "/in/**"?`,
+		"in":          ` matches no path, because paths begin with a slash; did you mean "/in" or "**/in"?`,
+	} {
+		got := ""
+		if err := CheckFolderGlob(glob); err != nil {
+			got = strings.TrimPrefix(err.Error(), `"`+glob+`"`)
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", glob, got, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -27,7 +28,9 @@ var units = []struct {
 }
 
 // ParseSize returns the bytes that a text such as "500 GiB", "1.5 TB" or "4096"
-// stands for: 0 to 2⁶³−1, and a whole number of bytes.
+// stands for: 0 to 2⁶³−1, and a whole number of bytes. A unit may be written in
+// any case and without the space, but not so that it is one of bits (Gb). The
+// error is a *SpecError.
 func ParseSize(text string) (int64, error) {
 	number, unit := text, int64(1)
 	for _, u := range units {
@@ -36,19 +39,53 @@ func ParseSize(text string) (int64, error) {
 			break
 		}
 	}
-	if number == "" || strings.Trim(number, "0123456789.") != "" || strings.Count(number, ".") > 1 ||
-		strings.HasPrefix(number, ".") || strings.HasSuffix(number, ".") {
-		return 0, fmt.Errorf("%q is not a size; write a number and a unit of B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 500 GiB", text)
+	switch {
+	case number == "" || strings.Trim(number, "0123456789.") != "" || strings.Count(number, ".") > 1 ||
+		strings.HasPrefix(number, ".") || strings.HasSuffix(number, "."):
+		return 0, At("", "%q is not a size; write a number and a unit of B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 500 GiB", text).WithHint("%s", sizeHint(text))
+	case bitUnit.MatchString(text):
+		return 0, At("", "%q counts bits, and sizes are in bytes", text).WithHint("did you mean %q?", text[:len(text)-1]+"B")
 	}
 	value, _ := new(big.Rat).SetString(number)
 	value.Mul(value, new(big.Rat).SetInt64(unit))
 	if !value.IsInt() {
-		return 0, fmt.Errorf("%q is not a whole number of bytes", text)
+		return 0, At("", "%q is not a whole number of bytes", text)
 	}
 	if !value.Num().IsInt64() {
-		return 0, fmt.Errorf("%q is more than the largest size, %d bytes", text, int64(math.MaxInt64))
+		return 0, At("", "%q is more than the largest size, %d bytes", text, int64(math.MaxInt64))
 	}
 	return value.Num().Int64(), nil
+}
+
+// bitUnit matches Gb and Gib, which stand for bits. In gb, nobody meant a case.
+var bitUnit = regexp.MustCompile(`[KMGT]i?b$`)
+
+// nearSize matches what is a size but for separators, a decimal comma, or a unit
+// without its B.
+var nearSize = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?(?:([KMGTkmgt])(i?)([Bb]?))?$`)
+
+// sizeHint says what was probably meant by a text that is no size.
+func sizeHint(text string) string {
+	bare := strings.TrimSpace(strings.NewReplacer("_", "", "'", "").Replace(text))
+	if whole, decimals, found := strings.Cut(bare, ","); found {
+		if digits := len(decimals) - len(strings.TrimLeft(decimals, "0123456789")); digits == 3 {
+			return "write it without separators of thousands"
+		}
+		bare = whole + "." + decimals
+	}
+	parts := nearSize.FindStringSubmatch(bare)
+	if parts == nil {
+		return ""
+	}
+	number, prefix, i := parts[1], strings.ToUpper(parts[2]), parts[3]
+	switch {
+	case prefix == "":
+		return fmt.Sprintf("did you mean %q?", number)
+	case i == "" && parts[4] == "":
+		return fmt.Sprintf("did you mean %q or %q?", number+" "+prefix+"B", number+" "+prefix+"iB")
+	default:
+		return fmt.Sprintf("did you mean %q?", number+" "+prefix+i+"B")
+	}
 }
 
 // ParseSizeJSON returns the bytes of a size that is written as a JSON number of

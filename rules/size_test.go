@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"errors"
 	"math"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,6 +46,29 @@ func TestParseSize(t *testing.T) {
 	} {
 		if n, err := ParseSize(text); err == nil || !strings.Contains(err.Error(), "is not a size; write a number and a unit") {
 			t.Errorf("%q is %d (%v)", text, n, err)
+		}
+	}
+}
+
+// What was probably meant is said, and is a size.
+func TestParseSizeHints(t *testing.T) {
+	for text, want := range map[string]string{
+		"10G": `did you mean "10 GB" or "10 GiB"?`, "10 g": `did you mean "10 GB" or "10 GiB"?`, "1.5T": `did you mean "1.5 TB" or "1.5 TiB"?`,
+		"10Gi": `did you mean "10 GiB"?`, "1_000": `did you mean "1000"?`, "1'000 MB": `did you mean "1000 MB"?`, " 1 GB ": `did you mean "1 GB"?`,
+		"1,5 GB": `did you mean "1.5 GB"?`, "1,000 GB": "write it without separators of thousands", "1,000,000": "write it without separators of thousands",
+		"10 Gb": `did you mean "10 GB"?`, "10Gib": `did you mean "10GiB"?`, "1 Kb": `did you mean "1 KB"?`,
+		"big": "", "1 PB": "", "1e9": "", "-1 GB": "", "1..2 GB": "", "": "", "1,": "",
+	} {
+		_, err := ParseSize(text)
+		var wrong *SpecError
+		if !errors.As(err, &wrong) || wrong.Hint != want {
+			t.Errorf("%q: %v, want the hint %s", text, err, want)
+			continue
+		}
+		for _, hint := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(wrong.Hint, -1) {
+			if _, err := ParseSize(hint[1]); err != nil {
+				t.Errorf("%q: the suggestion %q is refused: %v", text, hint[1], err)
+			}
 		}
 	}
 }

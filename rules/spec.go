@@ -36,7 +36,7 @@ func (a allowDeny) each(f func(at, text string)) {
 // allowDenySchema is the JSON Schema of such a pair. %s is what an element is,
 // %s an example of it.
 const allowDenySchema = `{
-	"type": "object", "additionalProperties": false, "minProperties": 1,
+	"type": "object", "additionalProperties": false, "minProperties": 1, "examples": [{"allow": [%[2]s]}],
 	"properties": {
 		"allow": {"type": "array", "minItems": 1, "items": {"type": "string"}, "description": "Only %[1]s are accepted.", "examples": [[%[2]s]]},
 		"deny": {"type": "array", "minItems": 1, "items": {"type": "string"}, "description": "%[3]s are refused, also when allowed.", "examples": [[%[2]s]]}%[4]s

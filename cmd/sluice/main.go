@@ -30,9 +30,14 @@ func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e))
 
 // cli is the command line.
 type cli struct {
+	Init     initCmd     `cmd:"" help:"Write a commented policy set to start from, with tests and CI jobs."`
 	Serve    serveCmd    `cmd:"" help:"Answer the file events of Aspera servers by the policies of a folder."`
 	Check    checkCmd    `cmd:"" help:"Compile the policies of a folder and report every mistake."`
+	Test     testCmd     `cmd:"" help:"Run the tests of a policy set."`
+	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of policies, clients or tests, for editors."`
 	Simulate simulateCmd `cmd:"" help:"Post the events that ascp would send for real files: a dry run without an Aspera server."`
+	Explain  explainCmd  `cmd:"" help:"Show how one event is decided, rule by rule, and what ascp would get."`
+	Plan     planCmd     `cmd:"" help:"Show when each rule is decided and what it needs in aspera.conf."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 

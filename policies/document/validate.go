@@ -49,7 +49,7 @@ func (d *Document) CheckParts(s *Schema) (faults Faults, at []string) {
 		return Faults{{File: d.Name, Message: "the file's structure cannot be checked: " + err.Error()}}, []string{""}
 	}
 	for _, e := range result.Errors() {
-		if e.Type() == "condition_else" || e.Type() == "condition_then" {
+		if e.Type() == "condition_else" || e.Type() == "condition_then" || e.Type() == "number_any_of" {
 			continue // Said by the errors inside.
 		}
 		faults = append(faults, d.explain(s, e))

@@ -76,7 +76,7 @@ var selectors = []string{
 	`user: [partner-NUMBER]
   client_ip: [203.0.113.0/24]`,
 	`direction: [download]
-  path: ["/ingest/**"]`,
+  path: ["/ingest/**", "/outgoing/NUMBER/**"]`,
 	`direction: [upload]
   client_ip: ["2001:db8:NUMBER::/48", 198.51.100.LOW]
   path: ["/ingest/**"]`,
@@ -87,7 +87,7 @@ var selectors = []string{
 // kinds are rules of the policies that do not apply.
 var kinds = []string{
 	"extension: {allow: [mov, mxf, mp4, wav, xml]}",
-	"size: {min: 1 B, max: 2 TiB}",
+	"size: {min: 2 B, max: 2 TiB}",
 	"transfer: {cipher: [aes-256]}",
 	"filename: {forbid: [control, bidi, leading-dot], max_bytes: 200}",
 	"network: {allow: [10.0.0.0/8, 192.0.2.0/24]}",
