@@ -304,6 +304,8 @@ func base(t *testing.T, key string, at []string) any {
 		return map[string]any{"version": 1, "clients": clients.examples()[0]}
 	case len(at) > 2 && at[0] == "rules" && slices.ContainsFunc(rules.Builtin(), func(k rules.Kind) bool { return k.Name == at[2] }):
 		return map[string]any{"version": 1, "policy": "p", "rules": []any{map[string]any{"name": "r"}}}
+	case at[len(at)-1] == "on_partial":
+		return map[string]any{"version": 1, "policy": "p", "rules": []any{map[string]any{"name": "r", "checksum": map[string]any{"verify": true}}}}
 	default:
 		return map[string]any{"version": 1, "policy": "p", "rules": []any{map[string]any{"name": "r", "size": map[string]any{"max": "1 GiB"}}}}
 	}
@@ -328,7 +330,7 @@ func compileTree(t rapid.TB, key string, document any) (*policies.Snapshot, erro
 // suitesOf reads a document of tests.
 func suitesOf(t rapid.TB, document any) ([]policies.Suite, error) {
 	t.Helper()
-	return policies.ReadSuites(set("it_test.yaml", encoded(t, document)), nil)
+	return policies.ReadSuites(set("it_test.yaml", encoded(t, document), "samples/film.mov", "a film"), nil)
 }
 
 // besideWhatItNames returns a set of one document and of the lists of SHA-256
@@ -531,7 +533,7 @@ func behaviour(s *policies.Snapshot) string {
 	for _, p := range s.Policies {
 		fmt.Fprintf(&text, "%s %s\n", p.Name, p.Mode)
 		for _, r := range p.Rules {
-			fmt.Fprintf(&text, "  %s %s %s %s %v %v\n", r.Name, r.Mode, r.Phases, r.Code, r.AcceptOnError, r.Timeout)
+			fmt.Fprintf(&text, "  %s %s %s %s %v %v %v %s\n", r.Name, r.Mode, r.Phases, r.Code, r.AcceptOnError, r.AcceptPart, r.Timeout, r.Cost)
 		}
 	}
 	for _, name := range []string{"/in/a.mov", "/in/a.exe.mov", "/in/a.exe", ""} {

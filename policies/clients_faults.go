@@ -70,6 +70,9 @@ func discreet(text []byte, faults document.Faults) document.Faults {
 				return "this"
 			}
 		})
+		if quotedText.MatchString(faults[i].Hint) {
+			faults[i].Hint = ""
+		}
 	}
 	return withoutSource(faults)
 }

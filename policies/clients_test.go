@@ -116,12 +116,12 @@ func TestClientsWithMistakes(t *testing.T) {
 		{"no folder", portal("    download: []\n"), `clients.yaml:8:15: "download" is empty; leave the key out if it says nothing`},
 		{"a text for a list", portal("    download: /out/**\n"), `clients.yaml:8:15: "download" must be a list, not a text; write it in brackets: [/out/**]`},
 		{"a glob that matches nothing", portal("    download: [out/**]\n"), `clients.yaml:8:16: "out/**" matches no path, because paths begin with a slash; did you mean "/out/**" or "**/out/**"?`},
-		{"a lifetime without a unit", strings.Replace(portal(), "8h", "8", 1), `clients.yaml:7:15: "max_life" must be a text, not a whole number; write it in quotes: "8"`},
+		{"a lifetime without a unit", strings.Replace(portal(), "8h", "8", 1), `clients.yaml:7:15: "max_life" must be a text, not a whole number; write it with its unit, as in 8h`},
 		{"a lifetime in days", strings.Replace(portal(), "8h", "7d", 1), `clients.yaml:7:15: "7d" is not a time such as 30m or 8h, up to 720h; did you mean "168h"?`},
 		{"a lifetime in days, spelled out", strings.Replace(portal(), "8h", "2 days", 1), `clients.yaml:7:15: "2 days" is not a time such as 30m or 8h, up to 720h; did you mean "48h"?`},
 		{"a lifetime of nothing", strings.Replace(portal(), "8h", "0s", 1), `clients.yaml:7:15: "0s" is not a time such as 30m or 8h, up to 720h`},
 		{"a lifetime too long", strings.Replace(portal(), "8h", "721h", 1), `clients.yaml:7:15: "721h" is not a time such as 30m or 8h, up to 720h`},
-		{"a name with a colon", strings.Replace(portal(), "name: portal", "name: a:b", 1), `clients.yaml:3:11: "name" cannot be "a:b"; The user of HTTP Basic, unique in the set: up to 64 letters, digits, dots, dashes and underscores`},
+		{"a name with a colon", strings.Replace(portal(), "name: portal", "name: a:b", 1), `clients.yaml:3:11: "name" cannot be "a:b"; the user of HTTP Basic, unique in the set: up to 64 letters, digits, dots, dashes and underscores`},
 		{"two of one name", portal(portal()), `clients.yaml:8:11: the client portal is also in clients.yaml; names are unique in a set`},
 		{"a policy in the same file", portal("policy: p\n"), `clients.yaml:8:1: unknown key "policy"; policies and clients have files of their own`},
 		{"a hash in braces without quotes", "  - {name: p, password_hash: " + goodArgon2id + ", transfer_user: x, upload: [/x], max_life: 1h}\n", strings.Join([]string{
@@ -131,7 +131,7 @@ func TestClientsWithMistakes(t *testing.T) {
 		}, "\n")},
 		{"all at once", "  - name: a b\n    password_hash: x\n    upload: [in, /ok]\n    max_life: 8d\n    pin: 7\n", strings.Join([]string{
 			`clients.yaml:3:5: an element of "clients" lacks the key "transfer_user"`,
-			`clients.yaml:3:11: "name" cannot be "a b"; The user of HTTP Basic, unique in the set: up to 64 letters, digits, dots, dashes and underscores`,
+			`clients.yaml:3:11: "name" cannot be "a b"; did you mean "a-b"?`,
 			notHash,
 			`clients.yaml:5:14: "in" matches no path, because paths begin with a slash; did you mean "/in" or "**/in"?`,
 			`clients.yaml:6:15: "8d" is not a time such as 30m or 8h, up to 720h; did you mean "192h"?`,

@@ -26,6 +26,8 @@ type Options struct {
 	// AcceptByDefault accepts events to which no policy applies, instead of
 	// refusing them.
 	AcceptByDefault bool
+	// Content is how rules reach the files of events; nil reaches none.
+	Content *rules.ContentEnv
 	// Previous is a snapshot whose lists are used again where their files have
 	// not changed, or nil.
 	Previous *Snapshot
@@ -69,7 +71,7 @@ func Compile(fsys fs.FS, o Options) (*Snapshot, error) {
 		return nil, err
 	}
 	c.files.previous = nil // Lists that are not used again may go.
-	snapshot := newSnapshot(set.policies, c.files, o.AcceptByDefault)
+	snapshot := newSnapshot(set.policies, c.files, o)
 	snapshot.Clients = set.clients
 	return snapshot, nil
 }

@@ -480,7 +480,7 @@ func TestSchema(t *testing.T) {
 	definitions, _ := schema["definitions"].(map[string]any)
 	rule, _ := definitions["rule"].(map[string]any)
 	properties, _ := rule["properties"].(map[string]any)
-	want := []string{"name", "description", "on", "mode", "code", "message", "timeout", "on_error", "when"}
+	want := []string{"name", "description", "on", "mode", "code", "message", "timeout", "on_error", "on_partial", "when"}
 	for _, kind := range rules.Builtin() {
 		want = append(want, kind.Name)
 	}

@@ -25,6 +25,7 @@ const maxFile = 1 << 20
 type files struct {
 	fsys     fs.FS
 	previous map[string]*list
+	names    func() []string // of all files, for whoever looks for one in vain
 
 	mu     sync.Mutex
 	hashes map[string][]byte
@@ -41,7 +42,8 @@ type list struct {
 }
 
 func newFiles(fsys fs.FS, previous map[string]*list) *files {
-	return &files{fsys: fsys, previous: previous, hashes: map[string][]byte{}, lists: map[string]*list{}}
+	names := sync.OnceValue(func() []string { return namesIn(fsys) })
+	return &files{fsys: fsys, previous: previous, names: names, hashes: map[string][]byte{}, lists: map[string]*list{}}
 }
 
 // documents returns the names of the set's YAML documents in order. Tests and
@@ -107,7 +109,7 @@ func (f *files) openRaw(name string) (fs.File, error) {
 	info, err := fs.Stat(f.fsys, name)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no file %s in the policy set", name)
+			return nil, fmt.Errorf("there is no file %s in the policy set%s", name, f.meant(name))
 		}
 		return nil, fmt.Errorf("%s: %w", name, reason(err))
 	}
@@ -115,6 +117,37 @@ func (f *files) openRaw(name string) (fs.File, error) {
 		return nil, fmt.Errorf("%s is not a regular file", name)
 	}
 	return f.fsys.Open(name)
+}
+
+// namesIn returns the names of the files of a set that are no documents.
+func namesIn(fsys fs.FS) (names []string) {
+	_ = fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error { // What cannot be read has no name.
+		if err == nil && !entry.IsDir() && !isDocument(name) {
+			names = append(names, name)
+		}
+		return nil
+	})
+	return names
+}
+
+// meant says which file of the set was probably meant by a name that none has.
+func (f *files) meant(name string) string {
+	dir, base := path.Split(name)
+	stem, extension := strings.TrimSuffix(base, path.Ext(base)), path.Ext(base)
+	for _, other := range f.names() {
+		in, called := path.Split(other)
+		if called == base {
+			return fmt.Sprintf("; did you mean %q?", other)
+		}
+		alike := rules.DidYouMean(base, []string{called})
+		if path.Ext(called) == extension {
+			alike = rules.DidYouMean(stem, []string{strings.TrimSuffix(called, extension)})
+		}
+		if in == dir && alike != "" {
+			return fmt.Sprintf("; did you mean %q?", other)
+		}
+	}
+	return ""
 }
 
 // reason returns why a file cannot be used, without the operation and the name

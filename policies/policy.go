@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/sluiceproject/sluice/policies/document"
@@ -75,8 +76,8 @@ type policySpec struct {
 
 // ruleSpec is what every rule has beside its kind.
 type ruleSpec struct {
-	Name, Mode, Code, Message, Timeout, OnError, When string
-	On                                                []string
+	Name, Mode, Code, Message, Timeout, OnError, OnPartial, When string
+	On                                                           []string
 }
 
 // compilePolicy compiles one document that has passed the schema.
@@ -168,7 +169,24 @@ func mistaken(doc *document.Document, at string, err error) document.Fault {
 func duration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 || d > time.Hour {
-		return 0, fmt.Errorf("%q is not a time such as 500ms, 60s or 5m, up to 1h", text)
+		return 0, rules.At("", "%q is not a time such as 500ms, 60s or 5m, up to 1h", text).WithHint("%s", durationHint(text))
 	}
 	return d, nil
+}
+
+// durationHint says what was probably meant by a text such as "5 seconds".
+func durationHint(text string) string {
+	number := strings.TrimRight(text, " abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+	word := strings.ToLower(strings.TrimSpace(text[len(number):]))
+	units := []struct{ begins, unit string }{{"ms", "ms"}, {"millisecond", "ms"}, {"min", "m"}, {"m", "m"}, {"h", "h"}, {"s", "s"}}
+	for _, u := range units {
+		if !strings.HasPrefix(word, u.begins) {
+			continue
+		}
+		if d, err := time.ParseDuration(strings.TrimSpace(number) + u.unit); err == nil && d > 0 && d <= time.Hour {
+			return fmt.Sprintf("did you mean %q?", strings.TrimSpace(number)+u.unit)
+		}
+		return ""
+	}
+	return ""
 }

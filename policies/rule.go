@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sluiceproject/sluice/policies/document"
 	"github.com/sluiceproject/sluice/rules"
@@ -20,7 +21,7 @@ func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, wri
 	rule := &rules.Rule{
 		Policy: p.Name, Name: spec.Name, Kind: kind.Name, Mode: max(p.Mode, mode(spec.Mode)),
 		NeedsFile: kind.NeedsFile, Cost: kind.Cost, Code: kind.Code,
-		AcceptOnError: spec.OnError == "accept", Saw: kind.Saw, PartialSuffix: c.env.PartialSuffix,
+		AcceptOnError: spec.OnError == "accept", AcceptPart: spec.OnPartial == "accept", Saw: kind.Saw, PartialSuffix: c.env.PartialSuffix,
 	}
 	if spec.Code != "" {
 		rule.Code = rules.Code(spec.Code)
@@ -28,7 +29,7 @@ func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, wri
 	if spec.Timeout != "" {
 		var err error
 		if rule.Timeout, err = duration(spec.Timeout); err != nil {
-			faults = append(faults, doc.At(at+"/timeout", "%s", err))
+			faults = append(faults, mistaken(doc, at+"/timeout", err))
 		}
 	}
 	if spec.Message != "" {
@@ -47,10 +48,15 @@ func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, wri
 	compiled, err := kind.Compile(c.env, decoder{doc, at + "/" + kind.Name})
 	faults = append(faults, place(doc, at+"/"+kind.Name, err)...)
 	faults = append(faults, setPhases(doc, at, rule, spec.On, append(scopes, compiled.Scope))...)
+	rule.Cost = max(rule.Cost, compiled.Cost)
+	if rule.AcceptPart && rule.Cost == rules.Metadata {
+		faults = append(faults, doc.AtKey(at+"/on_partial", "this rule looks into no file, so it never looks at a part only").WithHint("leave on_partial out"))
+	}
 	if len(faults) > 0 {
 		return nil, faults
 	}
-	rule.Check, rule.Values, rule.Reach = compiled.Check, compiled.Values, compiled.Reach
+	rule.Check, rule.Inspect, rule.Consume = compiled.Check, compiled.Inspect, compiled.Consume
+	rule.Values, rule.Reach = compiled.Values, compiled.Reach
 	if compiled.Saw != nil {
 		rule.Saw = compiled.Saw
 	}
@@ -84,7 +90,7 @@ func specOf(written map[string]any) ruleSpec {
 	text := func(key string) string { s, _ := written[key].(string); return s }
 	spec := ruleSpec{
 		Name: text("name"), Mode: text("mode"), Code: text("code"),
-		Message: text("message"), Timeout: text("timeout"), OnError: text("on_error"), When: text("when"),
+		Message: text("message"), Timeout: text("timeout"), OnError: text("on_error"), OnPartial: text("on_partial"), When: text("when"),
 	}
 	list, _ := written["on"].([]any)
 	for _, phase := range list {
@@ -142,12 +148,26 @@ func template(doc *document.Document, at, text string, kind *rules.Kind) (*rules
 	}
 	fault := doc.At(at, "%s", err)
 	if unknown := (*rules.PlaceholderError)(nil); errors.As(err, &unknown) {
-		fault.Hint = rules.DidYouMean(unknown.Name, unknown.Allowed)
-		if fault.Hint == "" {
-			fault.Hint = "known here: {" + strings.Join(unknown.Allowed, "}, {") + "}"
+		if before, _, found := strings.Cut(text, "{"+unknown.Name+"}"); found {
+			fault = doc.Within(at, utf8.RuneCountInString(before), "%s", err)
 		}
+		fault.Hint = placeholderHint(unknown)
 	}
 	return nil, document.Faults{fault}
+}
+
+// placeholderHint says which placeholder was probably meant: the one that is
+// spelled alike, or is a part of the name, as in {filename}.
+func placeholderHint(unknown *rules.PlaceholderError) string {
+	if hint := rules.DidYouMean(unknown.Name, unknown.Allowed); hint != "" {
+		return hint
+	}
+	for _, name := range unknown.Allowed {
+		if strings.Contains(strings.ToLower(unknown.Name), name) {
+			return fmt.Sprintf("did you mean %q?", name)
+		}
+	}
+	return "known here: {" + strings.Join(unknown.Allowed, "}, {") + "}"
 }
 
 // decoder is the rules.Decoder of one rule's settings.

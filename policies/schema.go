@@ -48,7 +48,7 @@ const schemaFrame = `{
 },
 "definitions": {
 	"rule": {"type": "object", "additionalProperties": false, "required": ["name"],
-		"description": "A rule has a name, exactly one kind, and any of on, when, mode, code, message, timeout, on_error and description.",%[4]s
+		"description": "A rule has a name, exactly one kind, and any of on, when, mode, code, message, timeout, on_error, on_partial and description.",%[4]s
 		"properties": {
 			"name": {"type": "string", "pattern": "` + namePattern + `", "description": "The rule's name, unique in the policy: up to 64 letters, digits, dots, dashes and underscores.", "examples": ["not-too-big"]},
 			"description": {"type": "string", "description": "Why the rule is there.", "examples": ["The archive takes no files above 500 GiB."]},%[1]s
@@ -58,7 +58,8 @@ const schemaFrame = `{
 			"code": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,32}$", "description": "The code of a refusal, up to 32 letters, digits, dots, dashes and underscores. Each kind has a default.", "examples": ["1022"]},
 			"message": {"type": "string", "minLength": 1, "description": "What the person who transfers reads, in one line. Placeholders: %[3]s and those of the kind.", "examples": ["{name}: only MOV, MXF and MP4 may be delivered."]},
 			"timeout": {"type": "string", "description": "How long one question may take, such as 500ms or 60s, up to 1h. Without it nothing limits it.", "examples": ["60s"]},
-			"on_error": {"enum": ["reject", "accept"], "default": "reject", "description": "What happens when the rule cannot tell: an error, a timeout, a field that the event lacks."}
+			"on_error": {"enum": ["reject", "accept"], "default": "reject", "description": "What happens when the rule cannot tell: an error, a timeout, a field that the event lacks."},
+			"on_partial": {"enum": ["reject", "accept"], "default": "reject", "description": "What happens when a rule that looks into files could look at a part only, and found nothing there."}
 		}}
 }}`
 

@@ -20,14 +20,18 @@ type Snapshot struct {
 	index           *index
 	scratches       sync.Pool
 	acceptByDefault bool
+	content         *rules.ContentEnv
 	dearest         rules.Cost
 	lists           map[string]*list
 }
 
-func newSnapshot(policies []*Policy, f *files, acceptByDefault bool) *Snapshot {
+func newSnapshot(policies []*Policy, f *files, o Options) *Snapshot {
 	s := &Snapshot{
 		Revision: f.revision(), Policies: policies, index: newIndex(policies),
-		acceptByDefault: acceptByDefault, lists: f.lists,
+		acceptByDefault: o.AcceptByDefault, content: o.Content, lists: f.lists,
+	}
+	if s.content == nil {
+		s.content = &rules.ContentEnv{}
 	}
 	s.scratches.New = func() any { return s.index.newScratch() }
 	for _, p := range policies {
@@ -54,6 +58,11 @@ func (s *Snapshot) RuleCount() int {
 // refuses, cheap rules being asked before dear ones; nobody's objection accepts;
 // no policy at all gives the default.
 func (s *Snapshot) Decide(ctx context.Context, e *rules.Event) rules.Decision {
+	return s.decide(ctx, e, s.content)
+}
+
+// decide answers an event, and reaches files as content says.
+func (s *Snapshot) decide(ctx context.Context, e *rules.Event, content *rules.ContentEnv) rules.Decision {
 	if e.Fault != nil {
 		return rules.Refuse(e, s.Revision, rules.Verdict{Code: e.Fault.Code, Message: e.Fault.Message}, e.Fault)
 	}
@@ -71,12 +80,13 @@ func (s *Snapshot) Decide(ctx context.Context, e *rules.Event) rules.Decision {
 			d.Applied++
 		}
 	}
-	for cost := rules.Metadata; cost <= s.dearest; cost++ {
-		for _, i := range candidates {
-			if s.Policies[i].chains[e.Phase][cost].Ask(ctx, e, &d) {
-				return d
-			}
+	for _, i := range candidates {
+		if s.Policies[i].chains[e.Phase][rules.Metadata].Ask(ctx, e, &d) {
+			return d
 		}
+	}
+	if s.dearest > rules.Metadata && s.look(ctx, e, content, candidates, &d) {
+		return d
 	}
 	if d.Applied == 0 && !s.acceptByDefault {
 		d.Verdict = rules.CodeDefault.Verdict()

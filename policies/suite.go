@@ -36,6 +36,7 @@ type Case struct {
 	Given []Given
 
 	event       rules.Event
+	content     *string // of the file; nil if there is none
 	accept      bool
 	refuse      wanted
 	wouldRefuse []wanted

@@ -37,7 +37,11 @@ func (r *Result) Passed() bool { return len(r.Differences) == 0 }
 func (c *Case) Run(ctx context.Context, s *Snapshot) Result {
 	e := c.event
 	r := Result{Case: c, Event: &e}
-	r.Decision = s.Decide(ctx, &e)
+	if c.content != nil {
+		r.Decision = s.decide(ctx, &e, &rules.ContentEnv{Files: inMemory(*c.content)})
+	} else {
+		r.Decision = s.decide(ctx, &e, &rules.ContentEnv{})
+	}
 	d := &r.Decision
 	r.compare("verdict", verdictWord(c.accept), verdictWord(d.Accepted()))
 	for _, part := range []struct{ key, wanted, got string }{

@@ -96,6 +96,7 @@ func TestEventsOfTests(t *testing.T) {
 		{"checksum_type", "SHA2-256", rules.Event{ChecksumType: "SHA2-256"}},
 		{"checksum_type", "none", rules.Event{ChecksumType: "none"}},
 		{"file_name_encoding", "utf8", rules.Event{FileNameEncoding: "utf8"}},
+		{"content", "a film", rules.Event{}}, // It is beside the event; TestContentOfTests looks into it.
 		{"time", "2024-03-09T23:30:00Z", rules.Event{Received: time.Date(2024, 3, 9, 23, 30, 0, 0, time.UTC)}},
 	} {
 		asked[tc.key] = true
@@ -397,7 +398,7 @@ func TestMistakesOfSuites(t *testing.T) {
 	}{
 		{"of two files", set("b_test.yaml", "tests: []\n", "a_test.yaml", aSuite+"more: 1\n"), []string{
 			`a_test.yaml:6:1: unknown key "more"; known here: defaults, description, tests, version`,
-			`b_test.yaml:1:1: the document lacks the key "version"`, `b_test.yaml:1:8: "tests" is empty`,
+			`b_test.yaml:1:1: the document lacks the key "version"; add version: 1`, `b_test.yaml:1:8: "tests" is empty`,
 		}},
 		{"in a folder", set("more/a_test.yaml", aSuite, "a_test.yaml", aSuite), []string{
 			"more/a_test.yaml: tests are read from the set's own folder only; move the file up or rename it",

@@ -166,13 +166,9 @@ func hiddenFault(earlier, later enforced) document.Fault {
 		can = "object"
 	}
 	fault.Message = fmt.Sprintf("rule %q can never %s: %s already refuses whatever it would", later.Name, can, earlier.name(later.policy))
-	switch {
-	case earlier.Reach.Within(later.Reach):
+	fault.Hint = fmt.Sprintf("remove it, or change %q: what one rule refuses, no other allows", earlier.Name)
+	if earlier.Reach.Within(later.Reach) {
 		fault.Hint = "remove one of the two"
-	case earlier.policy == later.policy:
-		fault.Hint = fmt.Sprintf("remove it, or write it before %q", earlier.Name)
-	default:
-		fault.Hint = fmt.Sprintf("remove it, or rename the files so that %s is read before %s", later.policy.File, earlier.policy.File)
 	}
 	return fault
 }

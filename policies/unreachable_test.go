@@ -48,6 +48,7 @@ func TestShadowedRules(t *testing.T) {
 		wide, narrow = "size: {max: 500 GiB}", "size: {max: 100 GiB}"
 		b            = `rule "b" can never refuse: "a" `
 		already      = ` already refuses whatever it would; `
+		other        = `remove it, or change "a": what one rule refuses, no other allows`
 	)
 	inOne := func(list ...string) fstest.MapFS {
 		return set("p.yaml", policy("p", append([]string{rulesKey}, list...)...))
@@ -58,18 +59,18 @@ func TestShadowedRules(t *testing.T) {
 	behind := func(appliesTo, other string) fstest.MapFS {
 		return inTwo("applies_to: {"+appliesTo+"}\n"+rulesKey+rule("a", narrow), "applies_to: {"+other+"}\n"+rulesKey+rule("b", wide))
 	}
-	const acrossPolicies = "20-q.yaml:5:12: " + b + `of policy "p" (10-p.yaml:5)` + already + "remove it, or rename the files so that 20-q.yaml is read before 10-p.yaml"
+	const acrossPolicies = "20-q.yaml:5:12: " + b + `of policy "p" (10-p.yaml:5)` + already + other
 	for _, tc := range []struct {
 		name string
 		set  fstest.MapFS
 		want string
 	}{
-		{"a wider limit after a narrower", inOne(rule("a", narrow), rule("b", wide)), "p.yaml:5:12: " + b + "(line 4)" + already + `remove it, or write it before "a"`},
+		{"a wider limit after a narrower", inOne(rule("a", narrow), rule("b", wide)), "p.yaml:5:12: " + b + "(line 4)" + already + other},
 		{"a narrower limit after a wider", inOne(rule("a", wide), rule("b", narrow)), ""},
 		{"the same twice", inOne(rule("a", wide), rule("b", "size: {max: 500GiB}")), "p.yaml:5:12: " + b + "(line 4)" + already + "remove one of the two"},
 		{
 			"in another policy", inTwo(rulesKey+rule("a", narrow), rulesKey+rule("b", wide)),
-			"20-q.yaml:4:12: " + b + `of policy "p" (10-p.yaml:4)` + already + "remove it, or rename the files so that 20-q.yaml is read before 10-p.yaml",
+			"20-q.yaml:4:12: " + b + `of policy "p" (10-p.yaml:4)` + already + other,
 		},
 		{"what comes later hides nothing", inTwo(rulesKey+rule("a", wide), rulesKey+rule("b", narrow)), ""},
 		{"another kind", inOne(rule("a", "extension: {allow: [mov]}"), rule("b", wide)), ""},
@@ -78,27 +79,27 @@ func TestShadowedRules(t *testing.T) {
 		{"the earlier is a trial", inOne(rule("a", narrow, "mode: shadow"), rule("b", wide)), ""},
 		{"the earlier is off", inOne(rule("a", narrow, `mode: "off"`), rule("b", wide)), ""},
 		{"the earlier's policy is a trial", inTwo("mode: shadow\n"+rulesKey+rule("a", narrow), rulesKey+rule("b", wide)), ""},
-		{"the later is a trial", inOne(rule("a", narrow), rule("b", wide, "mode: shadow")), `p.yaml:5:12: rule "b" can never object: "a" (line 4)` + already + `remove it, or write it before "a"`},
+		{"the later is a trial", inOne(rule("a", narrow), rule("b", wide, "mode: shadow")), `p.yaml:5:12: rule "b" can never object: "a" (line 4)` + already + other},
 		{"the later is off", inOne(rule("a", narrow), rule("b", wide, `mode: "off"`)), ""},
 
 		// The phases.
 		{"the earlier is asked less often", inOne(rule("a", narrow, "on: [start, stop]"), rule("b", wide)), ""},
-		{"the later is asked less often", inOne(rule("a", narrow), rule("b", wide, "on: [stop]")), "p.yaml:5:12: " + b + "(line 4)" + already + `remove it, or write it before "a"`},
+		{"the later is asked less often", inOne(rule("a", narrow), rule("b", wide, "on: [stop]")), "p.yaml:5:12: " + b + "(line 4)" + already + other},
 
 		// Rules that cannot tell.
 		{"the earlier accepts what it cannot tell", inOne(rule("a", narrow, "on_error: accept"), rule("b", wide)), ""},
 		{"both accept what they cannot tell", inOne(rule("a", narrow, "on_error: accept"), rule("b", wide, "on_error: accept")), ""},
 		{"both accept what they cannot tell, and are the same", inOne(rule("a", wide, "on_error: accept"), rule("b", wide, "on_error: accept")), "p.yaml:5:12: " + b + "(line 4)" + already + "remove one of the two"},
-		{"the later accepts what it cannot tell", inOne(rule("a", narrow), rule("b", wide, "on_error: accept")), "p.yaml:5:12: " + b + "(line 4)" + already + `remove it, or write it before "a"`},
+		{"the later accepts what it cannot tell", inOne(rule("a", narrow), rule("b", wide, "on_error: accept")), "p.yaml:5:12: " + b + "(line 4)" + already + other},
 		{"the later refuses when it takes too long", inOne(rule("a", narrow), rule("b", wide, "timeout: 1s")), ""},
-		{"the earlier does", inOne(rule("a", narrow, "timeout: 1s"), rule("b", wide)), "p.yaml:5:12: " + b + "(line 4)" + already + `remove it, or write it before "a"`},
+		{"the earlier does", inOne(rule("a", narrow, "timeout: 1s"), rule("b", wide)), "p.yaml:5:12: " + b + "(line 4)" + already + other},
 
 		// Conditions.
 		{"the earlier has a condition", inOne(rule("a", narrow, `when: event.user == "ann"`), rule("b", wide)), ""},
-		{"both have the same", inOne(rule("a", narrow, `when: event.user == "ann"`), rule("b", wide, `when: event.user == "ann"`)), "p.yaml:5:12: " + b + "(line 4)" + already + `remove it, or write it before "a"`},
+		{"both have the same", inOne(rule("a", narrow, `when: event.user == "ann"`), rule("b", wide, `when: event.user == "ann"`)), "p.yaml:5:12: " + b + "(line 4)" + already + other},
 		{"they have different ones", inOne(rule("a", narrow, `when: event.user == "ann"`), rule("b", wide, `when: event.user == "bob"`)), ""},
 		{"the later has one that may fail", inOne(rule("a", narrow), rule("b", wide, `when: event.user == "ann"`)), ""},
-		{"the later has one, and accepts when it fails", inOne(rule("a", narrow), rule("b", wide, `when: event.user == "ann"`, "on_error: accept")), "p.yaml:5:12: " + b + "(line 4)" + already + `remove it, or write it before "a"`},
+		{"the later has one, and accepts when it fails", inOne(rule("a", narrow), rule("b", wide, `when: event.user == "ann"`, "on_error: accept")), "p.yaml:5:12: " + b + "(line 4)" + already + other},
 
 		// What the policies apply to.
 		{"the earlier applies to fewer users", behind("user: [ann]", "user: [ann, bob]"), ""},
@@ -135,8 +136,8 @@ func TestShadowedRulesAreAllTold(t *testing.T) {
 		"20.yaml", policy("q", rulesKey, rule("d", "size: {max: 3 GiB}"), rule("e", "extension: {deny: [exe]}"), rule("f", "extension: {deny: [com]}")),
 	), rules.Builtin())
 	want := []string{
-		`10.yaml:5:12: rule "b" can never refuse: "a" (line 4) already refuses whatever it would; remove it, or write it before "a"`,
-		`20.yaml:4:12: rule "d" can never refuse: "a" of policy "p" (10.yaml:4) already refuses whatever it would; remove it, or rename the files so that 20.yaml is read before 10.yaml`,
+		`10.yaml:5:12: rule "b" can never refuse: "a" (line 4) already refuses whatever it would; remove it, or change "a": what one rule refuses, no other allows`,
+		`20.yaml:4:12: rule "d" can never refuse: "a" of policy "p" (10.yaml:4) already refuses whatever it would; remove it, or change "a": what one rule refuses, no other allows`,
 		`20.yaml:5:12: rule "e" can never refuse: "c" of policy "p" (10.yaml:6) already refuses whatever it would; remove one of the two`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -48,9 +48,9 @@ type Step struct {
 	Rule *Rule
 	// Outcome is what came of it.
 	Outcome Outcome
-	// Took is how long the answer took; zero for rules that read metadata
-	// only, which take nanoseconds.
-	Took time.Duration
+	// Looked is how far a look into the file got; nil for rules that read
+	// metadata only, which take nanoseconds.
+	Looked *Looked
 	// Detail is nil for a step that passed or was skipped.
 	Detail *Detail
 }
@@ -128,10 +128,25 @@ func Refuse(e *Event, revision string, v Verdict, err error) Decision {
 	return Decision{ID: e.ID, Revision: revision, Verdict: v, Err: err}
 }
 
+// note records what came of asking a rule, and reports whether that decides the
+// event.
+func (d *Decision) note(e *Event, r *Rule, looked *Looked, o *Objection, err error) bool {
+	switch {
+	case o == nil && err == nil:
+		d.Steps = append(d.Steps, Step{Rule: r, Outcome: Passed, Looked: looked})
+		return false
+	case err == errSkipped: //nolint:errorlint // Never wrapped, and asked on the hot path.
+		d.Steps = append(d.Steps, Step{Rule: r, Outcome: Skipped})
+		return false
+	default:
+		return d.object(e, r, looked, o, err)
+	}
+}
+
 // object records that a rule objected or could not tell, and reports whether
 // that decides the event.
-func (d *Decision) object(e *Event, r *Rule, o *Objection, err error) bool {
-	step := Step{Rule: r, Detail: &Detail{Err: err}}
+func (d *Decision) object(e *Event, r *Rule, looked *Looked, o *Objection, err error) bool {
+	step := Step{Rule: r, Looked: looked, Detail: &Detail{Err: err}}
 	var panicked *PanicError
 	switch {
 	case err == nil:
@@ -141,7 +156,8 @@ func (d *Decision) object(e *Event, r *Rule, o *Objection, err error) bool {
 	case errors.As(err, &panicked):
 		step.Outcome = RefusedOnError
 		step.Detail.Verdict = CodeInternal.Verdict()
-	case r.AcceptOnError:
+	case looked != nil && looked.State == Partial && r.AcceptPart,
+		(looked == nil || looked.State != Partial) && r.AcceptOnError:
 		step.Outcome = AcceptedOnError
 	default:
 		step.Outcome = RefusedOnError

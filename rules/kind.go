@@ -42,7 +42,13 @@ type Kind struct {
 
 // Compiled is what a kind makes of its settings.
 type Compiled struct {
-	Check Check
+	// Check asks about the event. A kind that looks into files has Inspect, or
+	// Consume and perhaps Inspect, instead.
+	Check   Check
+	Inspect Inspect
+	Consume Consume
+	// Cost is above the kind's own where these settings read more.
+	Cost Cost
 	// Values are what the kind's placeholders stand for.
 	Values map[string]string
 	// Scope narrows what the kind says of itself to these settings.

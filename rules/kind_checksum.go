@@ -77,19 +77,20 @@ func (e *Event) Digest(room *[64]byte) (algorithm string, digest []byte, err err
 func checksumKind() Kind {
 	return Kind{
 		Name: "checksum",
-		Doc:  "the algorithm is not in `require`; the digest is in `deny` or not in `allow` (lists of up to 10 million digests)",
+		Doc:  "the algorithm is not in `require`; the digest is in `deny` or not in `allow` (lists of up to 10 million digests); `verify: true`: the file's own digest differs from it",
 		Schema: `{
 	"type": "object", "additionalProperties": false, "minProperties": 1, "examples": [{"require": ["sha256"], "deny": "lists/malware.sha256"}],
 	"properties": {
 		"require": {"type": "array", "minItems": 1, "items": ` + spelledFreely(algorithmNames(), algorithmPattern) + `, "description": "The server must have computed a digest with one of these algorithms.", "examples": [["sha256"]]},
 		"allow": {"type": ["string", "array"], "minLength": 1, "minItems": 1, "items": {"type": "string", "minLength": 1}, "description": "List files, one digest in hex a line: only these digests are accepted.", "examples": ["lists/approved.sha256"]},
+		"verify": {"type": "boolean", "default": false, "description": "Read the file and compute its digest: one that differs from what the server says is refused, and the lists are asked about the file's own.", "examples": [true]},
 		"deny": {"type": ["string", "array"], "minLength": 1, "minItems": 1, "items": {"type": "string", "minLength": 1}, "description": "List files, one digest in hex a line: these digests are refused.", "examples": ["lists/malware.sha256"]}
 	}
 }`,
 		Phases:       OnlyStop,
 		Late:         "the digest is known when the file has stopped",
 		NeedsFile:    true,
-		Reads:        "file_csum, file_csum_type",
+		Reads:        "file_csum, file_csum_type, and with verify the file",
 		Needs:        "checksums that ascp computes: without them events carry no file_csum",
 		Code:         "1024",
 		Placeholders: []string{"found", "require"},
@@ -111,6 +112,7 @@ func compileChecksum(env Env, dec Decoder) (Compiled, error) {
 		Require []string        `json:"require"`
 		Allow   json.RawMessage `json:"allow"`
 		Deny    json.RawMessage `json:"deny"`
+		Verify  bool            `json:"verify"`
 	}
 	if err := dec.Decode(&spec); err != nil {
 		return Compiled{}, err
@@ -129,8 +131,12 @@ func compileChecksum(env Env, dec Decoder) (Compiled, error) {
 		denied:     builtinMessage("{name} is known to be bad and may not be transferred."),
 		notAllowed: builtinMessage("{name} is not one of the files approved for transfer."),
 	}
+	values := map[string]string{"require": strings.Join(spec.Require, " or ")}
+	if spec.Verify {
+		return Compiled{Consume: c.verify(), Cost: File, Values: values}, wrong.err()
+	}
 	reach := SameReach(fmt.Sprintf("%q %s %s", spec.Require, spec.Allow, spec.Deny))
-	return Compiled{Check: c.check, Reach: reach, Values: map[string]string{"require": strings.Join(spec.Require, " or ")}}, wrong.err()
+	return Compiled{Check: c.check, Reach: reach, Values: values}, wrong.err()
 }
 
 // loadLists opens the lists that a key names: one, or several in an array.
@@ -163,8 +169,8 @@ func loadLists(env Env, key string, raw json.RawMessage, wrong *mistakes) []*Dig
 func (c *checksums) check(_ context.Context, e *Event) (*Objection, error) {
 	var room [64]byte
 	algorithm, digest, err := e.Digest(&room)
-	if c.require != nil && !slices.Contains(c.require, algorithm) && err == nil {
-		return &Objection{Message: c.missing, Found: describe([]string{algorithm})}, nil
+	if o := c.lacks(algorithm, err); o != nil {
+		return o, nil
 	}
 	if err == nil && digest == nil {
 		err = MissingError{"file_csum"}
@@ -172,8 +178,22 @@ func (c *checksums) check(_ context.Context, e *Event) (*Objection, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.judge(algorithm, digest)
+}
+
+// lacks objects to an event whose digest is of none of the required algorithms.
+func (c *checksums) lacks(algorithm string, err error) *Objection {
+	if c.require == nil || err != nil || slices.Contains(c.require, algorithm) {
+		return nil
+	}
+	return &Objection{Message: c.missing, Found: describe([]string{algorithm})}
+}
+
+// judge looks a digest up in the lists. The error is that none has digests of
+// its algorithm.
+func (c *checksums) judge(algorithm string, digest []byte) (*Objection, error) {
 	if found, comparable := find(c.deny, digest); found {
-		return &Objection{Message: c.denied, Found: algorithm + " " + e.Checksum}, nil
+		return &Objection{Message: c.denied, Found: algorithm + " " + hex.EncodeToString(digest)}, nil
 	} else if c.deny != nil && !comparable {
 		return nil, fmt.Errorf("no list in deny has digests of %s", algorithm)
 	}
@@ -182,7 +202,7 @@ func (c *checksums) check(_ context.Context, e *Event) (*Objection, error) {
 	} else if !comparable {
 		return nil, fmt.Errorf("no list in allow has digests of %s", algorithm)
 	}
-	return &Objection{Message: c.notAllowed, Found: algorithm + " " + e.Checksum}, nil
+	return &Objection{Message: c.notAllowed, Found: algorithm + " " + hex.EncodeToString(digest)}, nil
 }
 
 // find looks a digest up; comparable is false if no list is of its width.

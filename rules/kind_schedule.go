@@ -71,7 +71,7 @@ func compileSchedule(env Env, dec Decoder) (Compiled, error) {
 		load = time.LoadLocation
 	}
 	if w.zone, err = load(spec.Zone); err != nil || spec.Zone == "Local" {
-		wrong.add(At("/zone", "%q is not a time zone of the IANA database", spec.Zone).WithHint("write it as in Europe/Zurich"))
+		wrong.add(At("/zone", "%q is not a time zone of the IANA database", spec.Zone).WithHint("%s", zoneHint(spec.Zone, load)))
 	}
 	if len(wrong) > 0 {
 		return Compiled{}, wrong.err()
@@ -120,20 +120,6 @@ func parseDay(text string) int {
 	return -1
 }
 
-// daysHint says what was probably meant by a text that is no range of days.
-func daysHint(text string) string {
-	switch lower := strings.ToLower(strings.TrimSpace(text)); lower {
-	case "weekday", "weekdays", "workday", "workdays", "working days":
-		return `did you mean "mon-fri"?`
-	case "weekend", "weekends":
-		return `did you mean "sat-sun"?`
-	case "daily", "every day", "everyday", "all", "any", "*":
-		return "leave days out to mean every day"
-	default:
-		return DidYouMean(lower, weekdays)
-	}
-}
-
 // daysAt reads the days of a schedule, and writes them in the list as they are
 // told to people.
 func daysAt(list []string, wrong *mistakes) (days [7]bool) {
@@ -175,19 +161,4 @@ func minuteAt(at, text string, wrong *mistakes) int {
 		return 0
 	}
 	return clock.Hour()*60 + clock.Minute()
-}
-
-// clockHint says what was probably meant by a text such as 8:00 or 2000.
-func clockHint(text string) string {
-	hour, minute, found := strings.Cut(strings.ReplaceAll(text, ".", ":"), ":")
-	if !found && len(text) >= 3 {
-		hour, minute = text[:len(text)-2], text[len(text)-2:]
-	}
-	if len(hour) == 1 {
-		hour = "0" + hour
-	}
-	if _, err := time.Parse("15:04", hour+":"+minute); err != nil || len(minute) != 2 {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", hour+":"+minute)
 }

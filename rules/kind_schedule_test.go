@@ -94,6 +94,10 @@ func TestScheduleMistakes(t *testing.T) {
 			`/days/0: "Montag"` + day, `/days/2: "mon-"` + day + `; did you mean "mon"?`, `/days/3: "-fri"` + day + `; did you mean "fri"?`,
 			`/days/4: "mon-fri-sun"` + day, `/days/5: "mo"` + day + `; did you mean "mon"?`, `/days/6: ""` + day,
 		}},
+		{`{"days": ["mon-frei", "munday", "x-y"]}`, []string{`/days/0: "mon-frei"` + day + `; did you mean "mon-fri"?`, `/days/1: "munday"` + day, `/days/2: "x-y"` + day}},
+		{`{"days": ["mon"], "zone": "Zurich"}`, []string{`/zone: "Zurich" is not a time zone of the IANA database; did you mean "Europe/Zurich"?`}},
+		{`{"days": ["mon"], "zone": "New York"}`, []string{`/zone: "New York" is not a time zone of the IANA database; did you mean "America/New_York"?`}},
+		{`{"from": "8 pm", "to": "6:30AM"}`, []string{`/from: "8 pm"` + clock + `; did you mean "20:00"?`, `/to: "6:30AM"` + clock + `; did you mean "06:30"?`}},
 		{`{"days": ["weekdays", "Weekend", "daily", "mondays"]}`, []string{
 			`/days/0: "weekdays"` + day + `; did you mean "mon-fri"?`, `/days/1: "Weekend"` + day + `; did you mean "sat-sun"?`,
 			`/days/2: "daily"` + day + `; leave days out to mean every day`, `/days/3: "mondays"` + day,

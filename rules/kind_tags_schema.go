@@ -6,9 +6,11 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/xeipuuv/gojsonschema"
 )
 
@@ -35,7 +37,7 @@ func openSchema(env Env, name string) (*gojsonschema.Schema, error) {
 	}
 	tree, err := ParseTree(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, notJSON(name, string(text), err)
 	}
 	refs := references{root: tree, followed: map[string]bool{}}
 	refs.walk(tree, true)
@@ -46,9 +48,59 @@ func openSchema(env Env, name string) (*gojsonschema.Schema, error) {
 	loader.Draft, loader.AutoDetect = gojsonschema.Draft7, false
 	schema, err := loader.Compile(gojsonschema.NewRawLoader(tree))
 	if err != nil {
-		return nil, fmt.Errorf("%s is not a JSON Schema of draft-07: %w", name, err)
+		return nil, fmt.Errorf("%s is not a JSON Schema of draft-07: %s", name, noType(err.Error()))
 	}
 	return schema, nil
+}
+
+// notJSON says where a schema is no JSON, and what was probably done to it.
+func notJSON(name, text string, why error) error {
+	dec := jsontext.NewDecoder(strings.NewReader(text))
+	var wrong *jsontext.SyntacticError
+	for {
+		if _, err := dec.ReadToken(); err != nil {
+			if !errors.As(err, &wrong) || wrong.ByteOffset > int64(len(text)) {
+				return &FileError{File: name, Line: 1, Message: why.Error()}
+			}
+			break
+		}
+	}
+	before, rest := text[:wrong.ByteOffset], text[wrong.ByteOffset:]
+	if comma, ok := strings.CutPrefix(rest, ","); ok { // The decoder stands before a comma that nothing follows.
+		comma = strings.TrimLeft(comma, " \t\r\n")
+		before, rest = text[:len(text)-len(comma)], comma
+	}
+	message := fmt.Sprintf("%q is not expected here; perhaps a comma or a quote is missing before it", rest[:min(len(rest), 1)])
+	switch trimmed := strings.TrimRight(before, " \t\r\n"); {
+	case errors.Is(wrong, jsontext.ErrDuplicateName):
+		message = "a member is given twice"
+	case strings.TrimSpace(rest) == "":
+		message = "the file ends before its last bracket, brace or quote is closed"
+	case strings.HasSuffix(trimmed, ",") && strings.ContainsAny(rest[:1], "]}"):
+		message = "there is a comma too many before " + rest[:1]
+	case rest[0] == '\'':
+		message = "texts stand in double quotes"
+	case strings.HasPrefix(rest, "//"), strings.HasPrefix(rest, "/*"), rest[0] == '#':
+		message = "JSON has no comments"
+	}
+	return &FileError{File: name, Line: 1 + strings.Count(before, "\n"), Message: "this is not JSON: " + message}
+}
+
+// wrongType matches what the validator says of a type that there is not.
+var wrongType = regexp.MustCompile(`NOT VALID -- given: /(.*)/ Expected valid values are:\[(.*)\]`)
+
+// noType says it in other words.
+func noType(message string) string {
+	parts := wrongType.FindStringSubmatch(message)
+	if parts == nil {
+		return message
+	}
+	types := strings.Fields(parts[2])
+	text := fmt.Sprintf("%q is no type; it is one of %s", parts[1], strings.Join(types, ", "))
+	if hint := DidYouMean(parts[1], types); hint != "" {
+		text += "; " + hint
+	}
+	return text
 }
 
 // references finds the references of a schema that the validator would fetch

@@ -155,10 +155,10 @@ func TestTagsMistakes(t *testing.T) {
 	judgeMistakes(t, tagsKind(), folder{}.env(""), slips)
 	judgeMistakes(t, tagsKind(), Env{}, []slip{{`{"schema": "s"}`, []string{"/schema: the schema s cannot be used: there are no files here"}}})
 	for schema, mistake := range map[string]string{
-		``:                                    of + ": not JSON",
-		`{"type": "object"`:                   of + ": not JSON at byte 17",
-		`{"type": "object", "type": "array"}`: of + ": a member is given twice",
-		`{"type": "objekt"}`:                  of + ` is not a JSON Schema of draft-07: has a primitive type that is NOT VALID -- given: /objekt/ Expected valid values are:[array boolean integer number null object string]`,
+		``:                                    of + ":1: not JSON",
+		`{"type": "object"`:                   of + ":1: this is not JSON: the file ends before its last bracket, brace or quote is closed",
+		`{"type": "object", "type": "array"}`: of + ":1: this is not JSON: a member is given twice",
+		`{"type": "objekt"}`:                  of + ` is not a JSON Schema of draft-07: "objekt" is no type; it is one of array, boolean, integer, number, null, object, string; did you mean "object"?`,
 		`{"properties": 7}`:                   of + " is not a JSON Schema of draft-07: properties must be of type object",
 		`{"pattern": "("}`:                    of + " is not a JSON Schema of draft-07: pattern must be a valid regex",
 		`{"properties": {"a": {"$ref": "#/definitions/gone"}}}`: of + " is not a JSON Schema of draft-07: Object has no key 'definitions'",

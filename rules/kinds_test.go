@@ -324,6 +324,7 @@ type objection struct {
 	kind     func() Kind
 	settings string
 	event    func(hostile string) *Event
+	content  string // of the file, for kinds that look into it
 }
 
 const (
@@ -346,44 +347,45 @@ func objections() []objection {
 		return func(string) *Event { return session(func(e *Event) { e.Tags.Raw = raw }) }
 	}
 	return []objection{
-		{pathKind, `{"allow": ["/in/**"]}`, named("../x", "")},
-		{pathKind, `{"deny": ["/**"]}`, named("", "x")},
-		{pathKind, `{"allow": ["/ok/**"]}`, named("x", "")},
-		{filenameKind, `{"forbid": ["control"]}`, named("\x1b", "")},
-		{filenameKind, `{"forbid": ["bidi"]}`, named("\u202e", "")},
-		{filenameKind, `{"forbid": ["double-extension"]}`, named("x", ".pdf.exe")},
-		{filenameKind, `{"forbid": ["reserved"]}`, named("CON.", "")},
-		{filenameKind, `{"forbid": ["trailing-dot"]}`, named("x", ".")},
-		{filenameKind, `{"forbid": ["trailing-space"]}`, named("x", " ")},
-		{filenameKind, `{"forbid": ["alternate-stream"]}`, named("x:", "")},
-		{filenameKind, `{"forbid": ["leading-dot"]}`, named(".x", "")},
-		{filenameKind, `{"max_bytes": 1}`, named("xx", "")},
-		{extensionKind, `{"deny": ["exe"]}`, named("x", ".exe")},
-		{extensionKind, `{"allow": ["mov"]}`, named("x.", "y")},
-		{sizeKind, `{"min": 10}`, sized(9)},
-		{sizeKind, `{"max": "1 MiB"}`, sized(1 << 62)},
-		{checksumKind, `{"require": ["md5"]}`, summed},
-		{checksumKind, `{"deny": "bad"}`, summed},
-		{checksumKind, `{"allow": ["good"]}`, summed},
-		{tagsKind, `{"require": ["/a"]}`, tagged(`rubbish`)},
-		{tagsKind, `{"require": ["/a"]}`, tagged(`{}`)},
-		{tagsKind, `{"schema": "closed.json"}`, func(h string) *Event {
+		{kind: pathKind, settings: `{"allow": ["/in/**"]}`, event: named("../x", "")},
+		{kind: pathKind, settings: `{"deny": ["/**"]}`, event: named("", "x")},
+		{kind: pathKind, settings: `{"allow": ["/ok/**"]}`, event: named("x", "")},
+		{kind: filenameKind, settings: `{"forbid": ["control"]}`, event: named("\x1b", "")},
+		{kind: filenameKind, settings: `{"forbid": ["bidi"]}`, event: named("\u202e", "")},
+		{kind: filenameKind, settings: `{"forbid": ["double-extension"]}`, event: named("x", ".pdf.exe")},
+		{kind: filenameKind, settings: `{"forbid": ["reserved"]}`, event: named("CON.", "")},
+		{kind: filenameKind, settings: `{"forbid": ["trailing-dot"]}`, event: named("x", ".")},
+		{kind: filenameKind, settings: `{"forbid": ["trailing-space"]}`, event: named("x", " ")},
+		{kind: filenameKind, settings: `{"forbid": ["alternate-stream"]}`, event: named("x:", "")},
+		{kind: filenameKind, settings: `{"forbid": ["leading-dot"]}`, event: named(".x", "")},
+		{kind: filenameKind, settings: `{"max_bytes": 1}`, event: named("xx", "")},
+		{kind: extensionKind, settings: `{"deny": ["exe"]}`, event: named("x", ".exe")},
+		{kind: extensionKind, settings: `{"allow": ["mov"]}`, event: named("x.", "y")},
+		{kind: sizeKind, settings: `{"min": 10}`, event: sized(9)},
+		{kind: sizeKind, settings: `{"max": "1 MiB"}`, event: sized(1 << 62)},
+		{kind: checksumKind, settings: `{"require": ["md5"]}`, event: summed},
+		{kind: checksumKind, settings: `{"deny": "bad"}`, event: summed},
+		{kind: checksumKind, settings: `{"verify": true}`, event: summed, content: "something else"},
+		{kind: checksumKind, settings: `{"allow": ["good"]}`, event: summed},
+		{kind: tagsKind, settings: `{"require": ["/a"]}`, event: tagged(`rubbish`)},
+		{kind: tagsKind, settings: `{"require": ["/a"]}`, event: tagged(`{}`)},
+		{kind: tagsKind, settings: `{"schema": "closed.json"}`, event: func(h string) *Event {
 			raw, _ := json.Marshal(map[string]any{h: 1})
 			return session(func(e *Event) { e.Tags.Raw = string(raw) })
 		}},
-		{networkKind, `{"allow": ["192.0.2.0/24"]}`, func(h string) *Event {
+		{kind: networkKind, settings: `{"allow": ["192.0.2.0/24"]}`, event: func(h string) *Event {
 			return session(func(e *Event) { from("203.0.113.7")(e); e.ClientIP = h })
 		}},
-		{transferKind, `{"cipher": ["aes-256"]}`, func(h string) *Event {
+		{kind: transferKind, settings: `{"cipher": ["aes-256"]}`, event: func(h string) *Event {
 			return session(func(e *Event) { e.Cipher = "x" + h })
 		}},
-		{transferKind, `{"rate_policy": ["fair"]}`, func(h string) *Event {
+		{kind: transferKind, settings: `{"rate_policy": ["fair"]}`, event: func(h string) *Event {
 			return session(func(e *Event) { e.RatePolicy = "x" + h })
 		}},
-		{transferKind, `{"target_rate": {"min": "1 Gbps"}}`, func(string) *Event { return session(rate(1)) }},
-		{transferKind, `{"target_rate": {"max": "1 Gbps"}}`, func(string) *Event { return session(rate(1 << 62)) }},
-		{scheduleKind, `{"days": ["mon"]}`, func(string) *Event { return at("2026-11-22T12:00:00Z") }},
-		{expressionKind, `"event.user == 'x' && event.name == ''"`, func(h string) *Event { return file("/in/x" + h) }},
+		{kind: transferKind, settings: `{"target_rate": {"min": "1 Gbps"}}`, event: func(string) *Event { return session(rate(1)) }},
+		{kind: transferKind, settings: `{"target_rate": {"max": "1 Gbps"}}`, event: func(string) *Event { return session(rate(1 << 62)) }},
+		{kind: scheduleKind, settings: `{"days": ["mon"]}`, event: func(string) *Event { return at("2026-11-22T12:00:00Z") }},
+		{kind: expressionKind, settings: `"event.user == 'x' && event.name == ''"`, event: func(h string) *Event { return file("/in/x" + h) }},
 	}
 }
 
@@ -466,7 +468,15 @@ func TestBuiltinMessages(t *testing.T) {
 }
 
 func (o objection) check(c Compiled, e *Event) (*Objection, error) {
-	return c.Check(context.Background(), e)
+	if c.Check != nil {
+		return c.Check(context.Background(), e)
+	}
+	l := NewLook(e, &ContentEnv{Files: &drawer{text: o.content}})
+	defer l.Close()
+	r := &Rule{Inspect: c.Inspect, Consume: c.Consume, Cost: File}
+	l.ReadOnce(context.Background(), Chain{r})
+	found, _ := l.inspect(context.Background(), r)
+	return found.Objection, found.Err
 }
 
 // text returns what the template was compiled from.

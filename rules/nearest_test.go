@@ -23,6 +23,8 @@ func TestDidYouMean(t *testing.T) {
 		{"time_out", rule, `did you mean "timeout"?`},
 		{"sise", rule, `did you mean "size"?`},
 		{"no", rule, ""},
+		{"on", []string{"enforce", "shadow", "off"}, ""}, // The opposite is not what was meant.
+		{"apply_to", []string{"applies_to", "policy"}, `did you mean "applies_to"?`},
 		{"x", rule, ""},
 		{"checksum", rule, ""},
 		{"", rule, ""},

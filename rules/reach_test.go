@@ -183,18 +183,20 @@ func TestReachIsNeverClaimedWrongly(t *testing.T) {
 						}
 					}
 				}
-				later, earlier := settled("later"), settled("earlier")
-				if !later.Reach.Within(later.Reach) {
-					t.Fatal("a rule does not reach within itself")
-				}
-				if !later.Reach.Within(earlier.Reach) {
-					return
-				}
-				claims++
-				for range 40 {
-					e := r.event(t)
-					if ask(later, e) != accept() && ask(earlier, e) == accept() {
-						t.Fatalf("%+v: the later rule %v, and the earlier accepts", e, ask(later, e))
+				for range 5 {
+					later, earlier := settled("later"), settled("earlier")
+					if !later.Reach.Within(later.Reach) {
+						t.Fatal("a rule does not reach within itself")
+					}
+					if !later.Reach.Within(earlier.Reach) {
+						continue
+					}
+					claims++
+					for range 40 {
+						e := r.event(t)
+						if ask(later, e) != accept() && ask(earlier, e) == accept() {
+							t.Fatalf("%+v: the later rule %v, and the earlier accepts", e, ask(later, e))
+						}
 					}
 				}
 			})
@@ -312,8 +314,16 @@ func TestGlobReachCovers(t *testing.T) {
 		wide, narrow string
 		want         bool
 	}{
-		{"*", "xfer", true}, {"**", "a/b", true}, {"xfer-*", "xfer-7", true}, {"xfer-*", "xfer-[78]", false}, {"xfer", "xfer", true},
-		{"xfer", "xfer-*", false}, {"{a,b}", "b", true}, {"a", "{a,b}", false}, {"a*", "a/b", true}, {"partner-*", "partner-*", true},
+		{"*", "xfer", true},
+		{"**", "a/b", true},
+		{"xfer-*", "xfer-7", true},
+		{"xfer-*", "xfer-[78]", false},
+		{"xfer", "xfer", true},
+		{"xfer", "xfer-*", false},
+		{"{a,b}", "b", true},
+		{"a", "{a,b}", false},
+		{"a*", "a/b", true},
+		{"partner-*", "partner-*", true},
 	} {
 		if got := NewNameReach([]string{row.wide}).Covers(NewNameReach([]string{row.narrow})); got != row.want {
 			t.Errorf("the name %s covers %s: %t", row.wide, row.narrow, got)

@@ -94,8 +94,15 @@ type Rule struct {
 	Timeout time.Duration
 	// When, if not nil, says which events the rule looks at.
 	When *Condition
-	// Check asks the question.
+	// Check asks the question; nil for a rule that looks into the file.
 	Check Check
+	// Inspect looks into the file, and Consume takes part in reading all of it;
+	// nil for a rule that reads metadata.
+	Inspect Inspect
+	Consume Consume
+	// AcceptPart lets the event pass when the rule could look at a part only and
+	// found nothing there.
+	AcceptPart bool
 	// Reach is what the rule objects to, or nil.
 	Reach Reach
 	// Saw returns the value that the question is about, for steps that passed.
@@ -132,6 +139,33 @@ func (r *Rule) ask(ctx context.Context, e *Event) (o *Objection, err error) {
 	return r.Check(ctx, e)
 }
 
+// look asks a rule that looks into the file. looked is nil if it was not asked.
+func (r *Rule) look(ctx context.Context, l *Look, e *Event) (o *Objection, looked *Looked, err error) {
+	if r.When != nil {
+		if holds, err := r.when(e); err != nil {
+			return nil, nil, err
+		} else if !holds {
+			return nil, nil, errSkipped
+		}
+	}
+	found, took := l.inspect(ctx, r)
+	looked = &Looked{Coverage: found.Coverage, Took: took}
+	if found.Coverage.State == Partial {
+		return nil, looked, partError{found}
+	}
+	return found.Objection, looked, found.Err
+}
+
+// when evaluates the rule's when and turns a panic into an error.
+func (r *Rule) when(e *Event) (holds bool, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v}
+		}
+	}()
+	return r.When.holds(e)
+}
+
 // errSkipped says that a rule's `when` does not hold for an event.
 var errSkipped = errors.New("the rule does not look at this event")
 
@@ -148,15 +182,30 @@ func (c Chain) Ask(ctx context.Context, e *Event, d *Decision) (refused bool) {
 			continue
 		}
 		o, err := r.ask(ctx, e)
-		if o == nil && err == nil {
-			d.Steps = append(d.Steps, Step{Rule: r, Outcome: Passed})
+		if d.note(e, r, nil, o, err) {
+			return true
+		}
+	}
+	return false
+}
+
+// Look asks dear rules in the same way. Those that read all of the file have
+// read it before, by l.ReadOnce.
+func (c Chain) Look(ctx context.Context, l *Look, e *Event, d *Decision) (refused bool) {
+	session := !e.HasFile()
+	for _, r := range c {
+		if session && r.NeedsFile {
 			continue
 		}
-		if err == errSkipped { //nolint:errorlint // Never wrapped, and asked on the hot path.
-			d.Steps = append(d.Steps, Step{Rule: r, Outcome: Skipped})
+		if r.Check != nil { // Dear, but not for the sake of the file.
+			o, err := r.ask(ctx, e)
+			if d.note(e, r, nil, o, err) {
+				return true
+			}
 			continue
 		}
-		if d.object(e, r, o, err) {
+		o, looked, err := r.look(ctx, l, e)
+		if d.note(e, r, looked, o, err) {
 			return true
 		}
 	}

@@ -30,6 +30,14 @@ type ExplainedRule struct {
 	// TookUS is how long the answer took in microseconds, for rules that read more
 	// than metadata.
 	TookUS int64 `json:"took_us,omitempty"`
+	// Coverage is how far a look into the file got: clean, bad, partial,
+	// uninspectable, error or timeout. It is absent for rules that read metadata.
+	Coverage string `json:"coverage,omitempty"`
+	// Inspected is how many bytes were looked at, of Total; absent if unknown.
+	Inspected *int64 `json:"inspected,omitempty"`
+	Total     *int64 `json:"total,omitempty"`
+	// Reason is one word for why not all was looked at.
+	Reason string `json:"reason,omitempty"`
 }
 
 // OutcomeNotAsked is the outcome of a rule that left no step.
@@ -46,7 +54,14 @@ func ExplainSteps(e *rules.Event, d *rules.Decision) []ExplainedRule {
 
 func explainStep(e *rules.Event, s *rules.Step) ExplainedRule {
 	told := nameRule(s.Rule)
-	told.Outcome, told.TookUS = s.Outcome.String(), s.Took.Microseconds()
+	told.Outcome = s.Outcome.String()
+	if l := s.Looked; l != nil {
+		told.TookUS, told.Coverage, told.Reason = l.Took.Microseconds(), l.State.String(), l.Reason
+		told.Inspected = &l.Inspected
+		if l.Total >= 0 {
+			told.Total = &l.Total
+		}
+	}
 	if s.Outcome == rules.Skipped {
 		told.When = shown(strings.Join(strings.Fields(s.Rule.When.Text), " "))
 		return told

@@ -73,7 +73,7 @@ func appendOddities(b []byte, e *rules.Event, d *rules.Decision) []byte {
 	}
 	before := `,"steps":[{"policy":`
 	for i := range d.Steps {
-		if d.Steps[i].Detail != nil {
+		if d.Steps[i].Detail != nil || d.Steps[i].Looked != nil {
 			b = appendStep(b, before, e, &d.Steps[i])
 			before = `,{"policy":`
 		}
@@ -90,12 +90,31 @@ func appendStep(b []byte, before string, e *rules.Event, s *rules.Step) []byte {
 	b = appendText(b, `,"kind":`, s.Rule.Kind)
 	b = appendText(b, `,"mode":`, s.Rule.Mode.String())
 	b = appendText(b, `,"outcome":`, s.Outcome.String())
-	b = appendText(b, `,"code":`, string(s.Detail.Verdict.Code))
+	if s.Detail != nil {
+		b = appendText(b, `,"code":`, string(s.Detail.Verdict.Code))
+	}
 	b = appendText(b, `,"saw":`, s.Saw(e))
-	if err := s.Detail.Err; err != nil {
-		b = appendText(b, `,"error":`, err.Error())
+	if s.Looked != nil {
+		b = appendLooked(b, s.Looked)
+	}
+	if s.Detail != nil && s.Detail.Err != nil {
+		b = appendText(b, `,"error":`, s.Detail.Err.Error())
 	}
 	return append(b, '}')
+}
+
+// appendLooked appends how much of a file was looked at.
+func appendLooked(b []byte, looked *rules.Looked) []byte {
+	b = appendText(b, `,"coverage":`, looked.State.String())
+	b = append(b, `,"inspected":`...)
+	b = strconv.AppendInt(b, looked.Inspected, 10)
+	if looked.Total >= 0 {
+		b = append(b, `,"total":`...)
+		b = strconv.AppendInt(b, looked.Total, 10)
+	}
+	b = appendText(b, `,"reason":`, looked.Reason)
+	b = append(b, `,"took_us":`...)
+	return strconv.AppendInt(b, looked.Took.Microseconds(), 10)
 }
 
 // maxText is how much of what a client wrote goes into a line, in bytes.

@@ -30,6 +30,14 @@ func Measured(next Decider, reg prometheus.Registerer, now func() time.Time) Dec
 			Name: "sluice_accepted_on_error_total",
 			Help: "Times a rule could not tell and its on_error let the event pass; mode shadow: it could not have refused.",
 		}, []string{"phase", "mode", "policy", "rule", "kind"}),
+		looks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_looks_total",
+			Help: "Looks of rules into files, by how far they got.",
+		}, []string{"policy", "rule", "kind", "state"}),
+		uninspected: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_uninspected_bytes_total",
+			Help: "Bytes of files that a rule was asked about and did not look at, by why.",
+		}, []string{"policy", "rule", "reason"}),
 		malformed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_malformed_events_total",
 			Help: "Events that were refused before any rule was asked, by reason.",
@@ -40,7 +48,7 @@ func Measured(next Decider, reg prometheus.Registerer, now func() time.Time) Dec
 		Help:    "Time from an event's arrival to its decision.",
 		Buckets: []float64{5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, .1, .5, 2.5, 10, 60},
 	}, []string{"phase"})
-	reg.MustRegister(m.decisions, m.onError, m.malformed, duration)
+	reg.MustRegister(m.decisions, m.onError, m.looks, m.uninspected, m.malformed, duration)
 	for p := range rules.PhaseCount {
 		m.accepted[p] = m.decisions.WithLabelValues(p.String(), verdictAccept, rules.Enforce.String(), "", "", "", "")
 		m.duration[p] = duration.WithLabelValues(p.String())
@@ -55,7 +63,7 @@ type measured struct {
 	next Decider
 	now  func() time.Time
 
-	decisions, onError, malformed *prometheus.CounterVec
+	decisions, onError, looks, uninspected, malformed *prometheus.CounterVec
 	// What every accepted event needs is resolved once.
 	accepted [rules.PhaseCount]prometheus.Counter
 	duration [rules.PhaseCount]prometheus.Observer
@@ -78,6 +86,9 @@ func (m *measured) Decide(ctx context.Context, e *rules.Event) rules.Decision {
 		if d.Steps[i].Detail != nil {
 			m.step(e, &d.Steps[i])
 		}
+		if looked := d.Steps[i].Looked; looked != nil {
+			m.look(d.Steps[i].Rule, looked)
+		}
 	}
 	return d
 }
@@ -91,5 +102,13 @@ func (m *measured) step(e *rules.Event, s *rules.Step) {
 	case rules.AcceptedOnError:
 		m.onError.WithLabelValues(phase, r.Mode.String(), r.Policy, r.Name, r.Kind).Inc()
 	default: // Passed, or told by the verdict.
+	}
+}
+
+// look counts how far a look into a file got.
+func (m *measured) look(r *rules.Rule, looked *rules.Looked) {
+	m.looks.WithLabelValues(r.Policy, r.Name, r.Kind, looked.State.String()).Inc()
+	if missed := looked.Uninspected(); missed > 0 {
+		m.uninspected.WithLabelValues(r.Policy, r.Name, looked.Reason).Add(float64(missed))
 	}
 }

@@ -145,7 +145,7 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 			[]string{`1:12: unknown key "x"; known here: delay, timeout`},
 		},
 		{"a key of another group", "timeout: 1s\n", []string{`1:1: unknown key "timeout"; known here: admin, default, limits, listen, partial_suffix, policies, reload_interval, shutdown, upload_direction`}},
-		{"a key twice", "listen: a:1\nlisten: b:1\n", []string{`2:1: mapping key "listen" already defined at [1:1]`}},
+		{"a key twice", "listen: a:1\nlisten: b:1\n", []string{`2:1: the key "listen" is given twice, first in line 1`}},
 		{"a choice", "default: acept\n", []string{`1:10: "default" cannot be "acept"; it is one of accept, reject; did you mean "accept"?`}},
 		{"a direction", "upload_direction: upload\n", []string{`1:19: "upload_direction" cannot be "upload"; it is one of recv, send`}},
 		{"nothing", "listen:\n", []string{`1:8: "listen" must be a text, not nothing; leave the key out if it says nothing`}},
@@ -153,7 +153,7 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 		{"an empty group", "limits: {}\n", []string{`1:9: "limits" is empty; leave the key out if it says nothing`}},
 		{"an empty file", "# nothing\n", []string{`the file is empty`}},
 		{"a list", "- listen\n", []string{`1:1: the document must be a group of keys, not a list`}},
-		{"a suffix without its dot", "partial_suffix: partial\n", []string{`1:17: "partial_suffix" cannot be "partial"; What ascp appends to the names of unfinished files, with its dot`}},
+		{"a suffix without its dot", "partial_suffix: partial\n", []string{`1:17: "partial_suffix" cannot be "partial"; what ascp appends to the names of unfinished files, with its dot`}},
 
 		{"no unit of time", "reload_interval: '5'\n", []string{`1:18: "5"` + time + `10ms to 24h`}},
 		{"a number of what", "reload_interval: 5\n", []string{`1:18: "reload_interval" must be a text, not a whole number; write it in quotes: "5"`}},
@@ -178,7 +178,7 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 		{"half a connection", "limits: {connections: 1.5}\n", []string{`1:23: "connections" must be a whole number, not a number`}},
 		{"a number in quotes", "limits: {connections: '5'}\n", []string{`1:23: "connections" must be a whole number, not a text`}},
 		{"a number as nobody writes it", "limits: {connections: 1.0e+3, requests: 5.0}\n", []string{`1:23: "1.0e+3" is not written as a whole number`, `1:41: "5.0" is not written as a whole number`}},
-		{"YAML", "listen: [a\n", []string{`1:9: sequence end token ']' not found`}},
+		{"YAML", "listen: [a\n", []string{`1:9: the "]" of this list is missing`}},
 
 		{
 			"all at once", "lisen: a:1\nlimits:\n  connections: 0\n  body: []\ndefault: x\n",

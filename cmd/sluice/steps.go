@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/sluiceproject/sluice/rules"
 	"github.com/sluiceproject/sluice/validator"
@@ -58,10 +59,26 @@ func ruleBranch(r *validator.ExplainedRule, p painter, name string, nameWidth, k
 	if r.Code != "" {
 		b.notes = append(b.notes, r.Code+" "+r.Message)
 	}
+	if r.Coverage != "" {
+		b.notes = append(b.notes, coverageNote(r))
+	}
 	if r.Error != "" {
 		b.notes = append(b.notes, p.paint(dim, "because ")+r.Error)
 	}
 	return b
+}
+
+// coverageNote tells how far a look into the file got.
+func coverageNote(r *validator.ExplainedRule) string {
+	of := ""
+	if r.Total != nil {
+		of = " of " + rules.FormatSize(*r.Total)
+	}
+	note := fmt.Sprintf("looked at %s%s in %s: %s", rules.FormatSize(*r.Inspected), of, time.Duration(r.TookUS)*time.Microsecond, r.Coverage)
+	if r.Reason != "" {
+		note += " (" + strings.ReplaceAll(r.Reason, "_", " ") + ")"
+	}
+	return note
 }
 
 // writeSteps prints what was asked about an event, a line a rule, with what it

@@ -75,7 +75,7 @@ f.yaml:2:1: unknown key "a/b"; known here: cages, hosts, limit, lists, mode, nam
         ^
 `},
 		{"a missing key", "name: zoo\n", `
-f.yaml:1:1: the document lacks the key "version"
+f.yaml:1:1: the document lacks the key "version"; add version: 1
     1 | name: zoo
         ^
 `},
@@ -90,7 +90,7 @@ f.yaml:1:10: "version" must be 1
                  ^
 `},
 		{"a version in quotes", "version: \"1\"\n", `
-f.yaml:1:10: "version" must be 1
+f.yaml:1:10: "version" must be 1; write it without quotes
     1 | version: "1"
                  ^
 `},
@@ -110,7 +110,7 @@ f.yaml:2:8: "limit" must be a whole number, not a text
                ^
 `},
 		{"a text where true or false is wanted", "version: 1\nopen: yes\n", `
-f.yaml:2:7: "open" must be true or false, not a text
+f.yaml:2:7: "open" must be true or false, not a text; write true
     2 | open: yes
               ^
 `},
@@ -195,18 +195,18 @@ f.yaml:2:8: "limit": must be greater than or equal to 1
                ^
 `},
 		{"a text of the wrong form", "version: 1\nname: Zoo 7\n", `
-f.yaml:2:7: "name" cannot be "Zoo 7"; A name of small letters
+f.yaml:2:7: "name" cannot be "Zoo 7"; a name of small letters
     2 | name: Zoo 7
               ^
 `},
 		{"everything at once, in order", "naem: x\nmode: on\nlimit: 101\n", `
-f.yaml:1:1: the document lacks the key "version"
+f.yaml:1:1: the document lacks the key "version"; add version: 1
     1 | naem: x
         ^
 f.yaml:1:1: unknown key "naem"; did you mean "name"?
     1 | naem: x
         ^
-f.yaml:2:7: "mode" cannot be "on"; it is one of enforce, shadow, off; did you mean "off"?
+f.yaml:2:7: "mode" cannot be "on"; it is one of enforce, shadow, off
     2 | mode: on
               ^
 f.yaml:3:8: "limit": must be less than or equal to 100

@@ -100,13 +100,22 @@ func (d *Document) build(pointer string, n ast.Node, depth int) any {
 		return d.buildMap(pointer, []*ast.MappingValueNode{n}, depth)
 	case *ast.SequenceNode:
 		return d.buildList(pointer, n, depth)
-	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode, *ast.TagNode:
-		d.fault(n, "anchors, aliases, merges and tags are not used here", "write it out, so that a reader sees what applies")
+	case *ast.AliasNode:
+		d.fault(n, noShorthand, writeOut+", or put a text that begins with * in quotes")
+		return nil
+	case *ast.AnchorNode, *ast.MergeKeyNode, *ast.TagNode:
+		d.fault(n, noShorthand, writeOut)
 		return nil
 	default:
 		return d.buildScalar(n)
 	}
 }
+
+// What is said of anchors and their like.
+const (
+	noShorthand = "anchors, aliases, merges and tags are not used here"
+	writeOut    = "write it out, so that a reader sees what applies"
+)
 
 func (d *Document) buildList(pointer string, n *ast.SequenceNode, depth int) any {
 	list := make([]any, 0, len(n.Values))
@@ -128,6 +137,10 @@ func (d *Document) buildMap(pointer string, pairs []*ast.MappingValueNode, depth
 	object := make(map[string]any, len(pairs))
 	for _, pair := range pairs {
 		key, ok := keyText(pair.Key)
+		if pair.Key.Type() == ast.MergeKeyType {
+			d.fault(pair.Key, noShorthand, writeOut)
+			continue
+		}
 		if !ok {
 			d.fault(pair.Key, "a key must be a plain word", "")
 			continue
@@ -176,7 +189,11 @@ func (d *Document) buildScalar(n ast.Node) any {
 func (d *Document) number(n ast.Node) any {
 	text := n.GetToken().Value
 	if !json.Valid([]byte(text)) {
-		d.fault(n, text+" is not a plain decimal number", "put it in quotes if it is a text")
+		hint := "put it in quotes if it is a text"
+		if strings.Contains(text, "_") {
+			hint = "write it without separators"
+		}
+		d.fault(n, text+" is not a plain decimal number", hint)
 		return nil
 	}
 	return json.Number(text)

@@ -98,27 +98,27 @@ func TestParseReadsEveryFormOfYAML(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
 		{"a key given twice", "a: 1\nb: 2\na: 3\n", `
-f.yaml:3:1: mapping key "a" already defined at [1:1]
+f.yaml:3:1: the key "a" is given twice, first in line 1
     3 | a: 3
         ^
 `},
 		{"a key given twice, once in quotes", "\"a\": 1\na: 2\n", `
-f.yaml:2:1: mapping key "a" already defined at [1:1]
+f.yaml:2:1: the key "a" is given twice, first in line 1
     2 | a: 2
         ^
 `},
 		{"a key given twice in braces", "{é: 1, é: 2}\n", `
-f.yaml:1:8: mapping key "é" already defined at [1:2]
+f.yaml:1:8: the key "é" is given twice, first in line 1
     1 | {é: 1, é: 2}
                ^
 `},
 		{"a key given twice further in", "a:\n  - b: 1\n    b: 2\n", `
-f.yaml:3:5: mapping key "b" already defined at [2:5]
+f.yaml:3:5: the key "b" is given twice, first in line 2
     3 |     b: 2
             ^
 `},
 		{"a key given twice, CRLF", "a: 1\r\na: 2\r\n", `
-f.yaml:2:1: mapping key "a" already defined at [1:1]
+f.yaml:2:1: the key "a" is given twice, first in line 1
     2 | a: 2
         ^
 `},
@@ -126,17 +126,17 @@ f.yaml:2:1: mapping key "a" already defined at [1:1]
 f.yaml:1:4: anchors, aliases, merges and tags are not used here; write it out, so that a reader sees what applies
     1 | a: &x 1
            ^
-f.yaml:2:4: anchors, aliases, merges and tags are not used here; write it out, so that a reader sees what applies
+f.yaml:2:4: anchors, aliases, merges and tags are not used here; write it out, so that a reader sees what applies, or put a text that begins with * in quotes
     2 | b: *x
            ^
 `},
 		{"an alias where a glob was meant", "a: [x, *.mov]\n", `
-f.yaml:1:8: anchors, aliases, merges and tags are not used here; write it out, so that a reader sees what applies
+f.yaml:1:8: anchors, aliases, merges and tags are not used here; write it out, so that a reader sees what applies, or put a text that begins with * in quotes
     1 | a: [x, *.mov]
                ^
 `},
 		{"a merge", "a:\n  <<: {b: 1}\n", `
-f.yaml:2:3: a key must be a plain word
+f.yaml:2:3: anchors, aliases, merges and tags are not used here; write it out, so that a reader sees what applies
     2 |   <<: {b: 1}
           ^
 `},
@@ -154,7 +154,7 @@ f.yaml:4:1: a second document in one file; put each document into a file of its 
         ^
 `},
 		{"a key that is a list", "? [a]\n: b\n", `
-f.yaml:2:1: found an invalid key for this map
+f.yaml:2:1: a key must be a plain word
     2 | : b
         ^
 `},
@@ -177,42 +177,42 @@ f.yaml:1:11: 0022 is not a plain decimal number; put it in quotes if it is a tex
 f.yaml:1:4: 0x10 is not a plain decimal number; put it in quotes if it is a text
     1 | a: 0x10
            ^
-f.yaml:2:4: 1_000 is not a plain decimal number; put it in quotes if it is a text
+f.yaml:2:4: 1_000 is not a plain decimal number; write it without separators
     2 | b: 1_000
            ^
 `},
 		{"a list that does not end, after what is not ASCII", "ключ: [1, 2\n", `
-f.yaml:1:7: sequence end token ']' not found
+f.yaml:1:7: the "]" of this list is missing
     1 | ключ: [1, 2
               ^
 `},
 		{"a brace that does not end", "a: {b: 1\n", `
-f.yaml:1:4: could not find flow mapping end token '}'
+f.yaml:1:4: the "}" of this group is missing
     1 | a: {b: 1
            ^
 `},
 		{"a quote that does not end", "a: x\nb: \"y\n", `
-f.yaml:2:4: could not find end character of double-quoted text
+f.yaml:2:4: a quote opens here, and is not closed in this line; close it
     2 | b: "y
            ^
 `},
 		{"two colons", "a: b: c\n", `
-f.yaml:1:4: mapping value is not allowed in this context
+f.yaml:1:4: a text with a colon and a space must stand in quotes; write "b: c"
     1 | a: b: c
            ^
 `},
 		{"indented too little", "a:\n    b: 1\n   c: 2\n", `
-f.yaml:3:4: value is not allowed in this context
+f.yaml:3:4: this does not belong here, or is not indented as it should be
     3 |    c: 2
            ^
 `},
 		{"a reserved character", "a: @x\n", `
-f.yaml:1:4: '@' is a reserved character
+f.yaml:1:4: a text that begins with @ must stand in quotes; write "@x"
     1 | a: @x
            ^
 `},
 		{"an address in braces that begins with colons", "a: {allow: [10.0.0.0/8, ::1]}\n", `
-f.yaml:1:25: found an invalid key for this map; put an address that begins with colons in quotes
+f.yaml:1:25: a key must be a plain word; put an address that begins with colons in quotes
     1 | a: {allow: [10.0.0.0/8, ::1]}
                                 ^
 `},

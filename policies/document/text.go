@@ -3,6 +3,7 @@ package document
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -112,10 +113,48 @@ func (d *Document) syntaxFault(err error) Fault {
 	}
 	position := located.GetToken().Position
 	fault := d.fill(Fault{Line: position.Line, Column: position.Column, Message: located.GetMessage()})
+	if twice := keyTwice.FindStringSubmatch(fault.Message); twice != nil {
+		fault.Message = fmt.Sprintf("the key %s is given twice, first in line %s", twice[1], twice[2])
+		if twice[1] == `"name"` {
+			fault.Hint = `if another one begins here, write "- name"`
+		}
+		return fault
+	}
+	if trapped, ok := d.trapped(fault.Line); ok && fault.Message != deepMessage() {
+		return trapped
+	}
+	fault.Message = plainWords(fault.Message)
 	if strings.HasPrefix(d.sourceFrom(place{fault.Line, fault.Column}), "::") {
 		fault.Hint = "put an address that begins with colons in quotes"
 	}
 	return fault
+}
+
+// keyTwice matches what the parser says of a key that is given twice.
+var keyTwice = regexp.MustCompile(`^mapping key (".*") already defined at \[([0-9]+):`)
+
+// plainWords says what the parser says in words of those who write policies.
+func plainWords(message string) string {
+	for _, known := range []struct{ begins, plain string }{
+		{"',' or ']' must be specified", `a comma or "]" is missing here`},
+		{"',' or '}' must be specified", `a comma or "}" is missing here`},
+		{"sequence end token ']' not found", `the "]" of this list is missing`},
+		{"could not find flow mapping end token '}'", `the "}" of this group is missing`},
+		{"could not find '{' character", `this "}" closes nothing`},
+		{"could not find '[' character", `this "]" closes nothing`},
+		{"could not find end character of", "a quote opens here and is never closed"},
+		{"value is not allowed in this context", "this does not belong here, or is not indented as it should be"},
+		{"mapping value is not allowed in this context", "a key and its value do not belong here, or are not indented as they should be"},
+		{"non-map value is specified", "a key belongs here, with a colon and its value"},
+		{"unexpected key name", "a key belongs here, with a colon and its value"},
+		{"found an invalid key for this map", "a key must be a plain word"},
+		{"block sequence entries are not allowed in this context", "a list of lines with dashes does not belong here"},
+	} {
+		if strings.HasPrefix(message, known.begins) {
+			return known.plain
+		}
+	}
+	return message
 }
 
 // plainText mends what the parser makes of {allow: [2001:db8::/32]}. A colon

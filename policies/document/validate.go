@@ -81,7 +81,7 @@ func (d *Document) explain(s *Schema, e gojsonschema.ResultError) Fault {
 		}
 		return d.AtKey(pointer+"/"+key, "unknown key %q", key).WithHint(hint)
 	case "required":
-		return d.At(pointer, "%s lacks the key %q", what, text("property")).WithHint("")
+		return d.At(pointer, "%s lacks the key %q", what, text("property")).WithHint(s.requiredHint(pointer, text("property")))
 	case "missing_dependency":
 		return d.At(pointer, "%s lacks the key %q, which goes with the one it has", what, text("dependency"))
 	case "invalid_type":
@@ -91,7 +91,7 @@ func (d *Document) explain(s *Schema, e gojsonschema.ResultError) Fault {
 		hint := rules.DidYouMean(fmt.Sprint(d.value(pointer)), allowed)
 		return d.At(pointer, "%s cannot be %q; it is one of %s", what, fmt.Sprint(d.value(pointer)), strings.Join(allowed, ", ")).WithHint(hint)
 	case "const":
-		return d.At(pointer, "%s must be %s", what, text("allowed"))
+		return d.At(pointer, "%s must be %s", what, text("allowed")).WithHint(constHint(fmt.Sprint(d.value(pointer)), text("allowed")))
 	case "array_min_items", "array_min_properties":
 		return d.At(pointer, "%s is empty", what).WithHint(s.leaveOut(pointer))
 	case "string_gte":
@@ -101,7 +101,7 @@ func (d *Document) explain(s *Schema, e gojsonschema.ResultError) Fault {
 	case "number_gte", "number_lte":
 		return d.At(pointer, "%s: %s", what, strings.ToLower(e.Description()))
 	case "pattern":
-		return d.At(pointer, "%s cannot be %q", what, fmt.Sprint(d.value(pointer))).WithHint(s.patternHint(pointer))
+		return d.At(pointer, "%s cannot be %q", what, fmt.Sprint(d.value(pointer))).WithHint(s.patternHint(pointer, fmt.Sprint(d.value(pointer))))
 	default:
 		return d.At(pointer, "%s: %s", what, e.Description())
 	}
@@ -142,21 +142,6 @@ func (s *Schema) leaveOut(pointer string) string {
 	return "leave the key out if it says nothing"
 }
 
-func (s *Schema) typeHint(d *Document, pointer string, details gojsonschema.ErrorDetails) string {
-	expected, given := fmt.Sprint(details["expected"]), fmt.Sprint(details["given"])
-	value := fmt.Sprint(d.value(pointer))
-	switch {
-	case strings.Contains(expected, "array") && given == "string":
-		return fmt.Sprintf("write it in brackets: [%s]", value)
-	case strings.Contains(expected, "string") && (given == "integer" || given == "number" || given == "boolean"):
-		return fmt.Sprintf("write it in quotes: %q", d.sourceWord(d.values[pointer], value))
-	case given == "null":
-		return s.leaveOut(pointer)
-	default:
-		return ""
-	}
-}
-
 // keysAt returns the keys that the schema knows for the object at a pointer.
 func (s *Schema) keysAt(pointer string) []string {
 	properties, _ := s.at(pointer)["properties"].(map[string]any)
@@ -166,12 +151,6 @@ func (s *Schema) keysAt(pointer string) []string {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-// patternHint returns what the schema says of the text that a pattern refused.
-func (s *Schema) patternHint(pointer string) string {
-	hint, _ := s.at(pointer)["description"].(string)
-	return strings.TrimSuffix(hint, ".")
 }
 
 // at follows an instance's pointer through properties, items and definitions.

@@ -1,0 +1,261 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Inspect looks into a file. It honours ctx, and uses nothing of the event but
+// the look's copy.
+type Inspect func(ctx context.Context, l *Look) Finding
+
+// Consumer takes a whole file, piece by piece from its beginning, beside the
+// other consumers of the same read.
+type Consumer interface {
+	// Write takes the next piece and must not keep it. After an error it is not
+	// called again.
+	io.Writer
+	// Finish says what was found. read is how many bytes were written to it, and
+	// err why that is not the whole file, or what Write returned; nil at the end
+	// of the file.
+	Finish(ctx context.Context, read int64, err error) Finding
+}
+
+// Consume begins a consumer for one look. A nil Consumer without an error means
+// that this file is to be asked about by the rule's Inspect instead.
+type Consume func(ctx context.Context, l *Look) (Consumer, error)
+
+// Looked is how far the look of one rule into a file got, and how long it took.
+type Looked struct {
+	Coverage
+	Took time.Duration
+}
+
+// inspect asks a rule about a file, within its timeout and that of ctx. An
+// answer that does not come in time is not waited for.
+func (l *Look) inspect(ctx context.Context, r *Rule) (Finding, time.Duration) {
+	begun := l.now()
+	l.mu.Lock()
+	found, known := l.found[r]
+	l.mu.Unlock()
+	if !known {
+		if r.Timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, r.Timeout)
+			defer cancel()
+		}
+		found = l.behind(ctx, l.gate(r.Cost), func(ctx context.Context) Finding { return r.Inspect(ctx, l) })
+	}
+	return found, l.now().Sub(begun)
+}
+
+func (l *Look) now() time.Time {
+	if l.env.Now == nil {
+		return time.Time{}
+	}
+	return l.env.Now()
+}
+
+func (l *Look) gate(c Cost) *Gate {
+	if c == Head {
+		return l.env.Heads
+	}
+	return l.env.Wholes
+}
+
+// behind does work behind a gate and beside the caller, who goes on when ctx is
+// done: a read from a disk that hangs cannot be called back.
+func (l *Look) behind(ctx context.Context, g *Gate, work func(ctx context.Context) Finding) Finding {
+	done := make(chan Finding, 1)
+	l.users.Add(1)
+	go func() {
+		defer l.users.Done()
+		defer func() {
+			if v := recover(); v != nil {
+				done <- FoundNothing(&PanicError{Value: v}, 0, -1)
+			}
+		}()
+		leave, err := g.Enter(ctx)
+		if err != nil {
+			done <- FoundNothing(err, 0, l.total())
+			return
+		}
+		defer leave()
+		done <- work(ctx)
+	}()
+	select {
+	case found := <-done:
+		return found
+	case <-ctx.Done():
+		select {
+		case found := <-done: // It came in time; both were ready.
+			return found
+		default:
+			return FoundNothing(context.Cause(ctx), 0, l.total())
+		}
+	}
+}
+
+// total is the size that the event tells: it can be asked for while the file is
+// being opened.
+func (l *Look) total() int64 {
+	if l.Event.Size.Known {
+		return l.Event.Size.Value
+	}
+	return -1
+}
+
+// ReadOnce reads the file once for all rules of the chains that consume it, and
+// keeps what they found for when they are asked. Rules that do not look at the
+// event take no part.
+func (l *Look) ReadOnce(ctx context.Context, chains ...Chain) {
+	var list []*Rule
+	for _, c := range chains {
+		for _, r := range c {
+			if r.Consume != nil && l.Event.HasFile() && r.looksAt(&l.Event) {
+				list = append(list, r)
+			}
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	p := &pump{look: l}
+	failed := l.behind(ctx, l.env.Wholes, func(ctx context.Context) Finding {
+		p.run(ctx, list)
+		return Finding{}
+	})
+	if failed.Err != nil { // Whoever has not been told yet shares the reason.
+		for _, r := range list {
+			l.tell(r, failed)
+		}
+	}
+}
+
+// looksAt reports whether the rule will be asked about an event, as far as its
+// when can tell.
+func (r *Rule) looksAt(e *Event) bool {
+	if r.When == nil {
+		return true
+	}
+	holds, err := r.When.holds(e)
+	return err == nil && holds
+}
+
+// tell keeps what a rule has found, unless it has been told before.
+func (l *Look) tell(r *Rule, f Finding) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.found[r]; !known {
+		l.found[r] = f
+	}
+}
+
+// pump reads a file for several consumers.
+type pump struct {
+	look   *Look
+	active []*consuming
+}
+
+// consuming is one rule's part of a read.
+type consuming struct {
+	rule     *Rule
+	consumer Consumer
+	ctx      context.Context //nolint:containedctx // Each consumer has a deadline of its own.
+	cancel   context.CancelFunc
+	read     int64
+}
+
+// pieceSize is how much is read at a time, in bytes.
+const pieceSize = 256 << 10
+
+func (p *pump) run(ctx context.Context, list []*Rule) {
+	file, err := p.look.File(ctx)
+	if err != nil {
+		for _, r := range list {
+			p.look.tell(r, FoundNothing(err, 0, p.look.Size()))
+		}
+		return
+	}
+	for _, r := range list {
+		p.begin(ctx, r)
+	}
+	defer func() {
+		for _, c := range p.active { // Of a consumer that panicked.
+			c.cancel()
+		}
+	}()
+	err = p.read(ctx, file.Identity().Size)
+	if err == nil {
+		err = file.Unchanged()
+	}
+	for len(p.active) > 0 {
+		p.end(0, err)
+	}
+}
+
+// begin starts the consumer of a rule, if it has one for this file.
+func (p *pump) begin(ctx context.Context, r *Rule) {
+	c := &consuming{rule: r}
+	if r.Timeout > 0 {
+		c.ctx, c.cancel = context.WithTimeout(ctx, r.Timeout)
+	} else {
+		c.ctx, c.cancel = context.WithCancel(ctx)
+	}
+	var err error
+	c.consumer, err = r.Consume(c.ctx, p.look)
+	switch {
+	case err != nil:
+		c.cancel()
+		p.look.tell(r, FoundNothing(err, 0, p.look.Size()))
+	case c.consumer == nil:
+		c.cancel()
+	default:
+		p.active = append(p.active, c)
+	}
+}
+
+// end finishes the consumer at i.
+func (p *pump) end(i int, err error) {
+	c := p.active[i]
+	p.active = append(p.active[:i], p.active[i+1:]...)
+	defer c.cancel()
+	p.look.tell(c.rule, c.consumer.Finish(c.ctx, c.read, err))
+}
+
+// read hands the file to all consumers, piece by piece.
+func (p *pump) read(ctx context.Context, size int64) error {
+	piece := make([]byte, min(pieceSize, max(size, 1)))
+	reader := p.look.Reader(ctx)
+	for at := int64(0); at < size && len(p.active) > 0; {
+		n, err := reader.ReadAt(piece[:min(int64(len(piece)), size-at)], at)
+		if n == 0 && err != nil {
+			if errors.Is(err, io.EOF) {
+				return ErrChanged // It has become shorter.
+			}
+			return fmt.Errorf("reading the file: %w", err)
+		}
+		at += int64(n)
+		p.hand(piece[:n])
+	}
+	return nil
+}
+
+func (p *pump) hand(piece []byte) {
+	for i := 0; i < len(p.active); {
+		c := p.active[i]
+		err := context.Cause(c.ctx)
+		if err == nil {
+			_, err = c.consumer.Write(piece)
+		}
+		if err != nil {
+			p.end(i, err)
+			continue
+		}
+		c.read += int64(len(piece))
+		i++
+	}
+}
