@@ -53,7 +53,7 @@ func (m inMemory) Open(context.Context, *rules.Event) (rules.Handle, error) {
 type memoryHandle struct{ *strings.Reader }
 
 // Identity implements rules.Handle.
-func (m memoryHandle) Identity() rules.Identity { return rules.Identity{Size: m.Reader.Size()} }
+func (m memoryHandle) Identity() rules.Identity { return rules.Identity{Size: m.Size()} }
 
 // Unchanged implements rules.Handle.
 func (memoryHandle) Unchanged() error { return nil }

@@ -18,7 +18,7 @@ type Source interface {
 }
 
 // Handle is an open regular file.
-type Handle interface {
+type Handle interface { //nolint:interfacebloat // One open file, whose parts nobody needs alone.
 	io.ReaderAt
 	io.Closer
 	// Identity is what the file was when it was opened.
