@@ -119,7 +119,8 @@ func wouldRefuse(d *rules.Decision) string {
 // Uncovered returns the rules of a set, in its order, of which no result shows
 // that they refuse: neither did one refuse nor, in shadow mode, would one have
 // refused. A rule that could not tell has not shown it. Rules that are off are
-// left out.
+// left out, and so are those that ask somebody else, whom a test cannot answer
+// for.
 func Uncovered(s *Snapshot, results []Result) []*rules.Rule {
 	shown := map[*rules.Rule]bool{}
 	for i := range results {
@@ -133,7 +134,7 @@ func Uncovered(s *Snapshot, results []Result) []*rules.Rule {
 	var missing []*rules.Rule
 	for _, p := range s.Policies {
 		for _, r := range p.Rules {
-			if !shown[r] {
+			if !shown[r] && !r.Remote {
 				missing = append(missing, r)
 			}
 		}

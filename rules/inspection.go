@@ -45,7 +45,10 @@ func (l *Look) inspect(ctx context.Context, r *Rule) (Finding, time.Duration) {
 			ctx, cancel = context.WithTimeout(ctx, r.Timeout)
 			defer cancel()
 		}
-		found = l.behind(ctx, l.gate(r.Cost), func(ctx context.Context) Finding { return r.Inspect(ctx, l) })
+		found = l.behind(ctx, l.gate(r), func(ctx context.Context) Finding { return r.Inspect(ctx, l) })
+	}
+	if r.Remote { // Whatever came of it, no byte of the file was to be looked at.
+		found.Coverage = Coverage{}
 	}
 	return found, l.now().Sub(begun)
 }
@@ -57,11 +60,17 @@ func (l *Look) now() time.Time {
 	return l.env.Now()
 }
 
-func (l *Look) gate(c Cost) *Gate {
-	if c == Head {
+// gate returns what bounds the looks of a rule; nil for one that looks at no
+// file here, and brings a bound of its own.
+func (l *Look) gate(r *Rule) *Gate {
+	switch {
+	case r.Remote:
+		return nil
+	case r.Cost == Head:
 		return l.env.Heads
+	default:
+		return l.env.Wholes
 	}
-	return l.env.Wholes
 }
 
 // behind does work behind a gate and beside the caller, who goes on when ctx is

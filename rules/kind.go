@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/sluiceproject/sluice/rules/scan"
 )
 
 // Kind is a kind of rule: a value that carries its own documentation, so that
@@ -47,6 +49,8 @@ type Compiled struct {
 	Check   Check
 	Inspect Inspect
 	Consume Consume
+	// Remote says that Inspect asks somebody else and reads no file.
+	Remote bool
 	// Cost is above the kind's own where these settings read more.
 	Cost Cost
 	// Values are what the kind's placeholders stand for.
@@ -98,6 +102,13 @@ type Env struct {
 	// Expressions compiles CEL; nil is a compiler of the kind's own. Whoever
 	// compiles many rules lets them share it.
 	Expressions *Expressions
+	// Scanners returns a scanner of the service's configuration. The error says,
+	// to whoever writes the policy, that there is none of that name. Where it is
+	// nil there is no configuration: names are not checked, and rules that want a
+	// scanner cannot tell.
+	Scanners func(name string) (*scan.Pool, error)
+	// Webhooks returns a webhook of the service's configuration, in the same way.
+	Webhooks func(name string) (Webhook, error)
 }
 
 // Builtin returns the kinds of rule, in the order of the reference.
@@ -113,6 +124,10 @@ func Builtin() []Kind {
 		transferKind(),
 		scheduleKind(),
 		expressionKind(),
+		contentKind(),
+		archiveKind(),
+		scanKind(),
+		webhookKind(),
 	}
 }
 

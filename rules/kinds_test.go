@@ -23,6 +23,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/xeipuuv/gojsonschema"
 	"pgregory.net/rapid"
+
+	"github.com/sluiceproject/sluice/rules/scan"
 )
 
 // settings are what a policy wrote under a kind's key, as JSON.
@@ -385,12 +387,17 @@ func objections() []objection {
 		{kind: transferKind, settings: `{"target_rate": {"min": "1 Gbps"}}`, event: func(string) *Event { return session(rate(1)) }},
 		{kind: transferKind, settings: `{"target_rate": {"max": "1 Gbps"}}`, event: func(string) *Event { return session(rate(1 << 62)) }},
 		{kind: scheduleKind, settings: `{"days": ["mon"]}`, event: func(string) *Event { return at("2026-11-22T12:00:00Z") }},
+		{kind: scanKind, settings: `{"with": "clamav"}`, event: named("", ""), content: "MARKER"},
 		{kind: expressionKind, settings: `"event.user == 'x' && event.name == ''"`, event: func(h string) *Event { return file("/in/x" + h) }},
 	}
 }
 
 func objectionEnv() Env {
-	return folder{"bad": badDigest, "good": goodDigest, "closed.json": `{"additionalProperties": false}`}.env(".partial")
+	env := folder{"bad": badDigest, "good": goodDigest, "closed.json": `{"additionalProperties": false}`}.env(".partial")
+	env.Scanners = func(string) (*scan.Pool, error) {
+		return scan.NewPool(&fakeScanner{}, scan.PoolOptions{Gate: NewGate(1, 0)}), nil
+	}
+	return env
 }
 
 // hostile draws what may stand in a name: anything but a slash.

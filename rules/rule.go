@@ -100,6 +100,9 @@ type Rule struct {
 	// nil for a rule that reads metadata.
 	Inspect Inspect
 	Consume Consume
+	// Remote says that Inspect asks somebody else and reads no file, so that it
+	// takes no place among those that do.
+	Remote bool
 	// AcceptPart lets the event pass when the rule could look at a part only and
 	// found nothing there.
 	AcceptPart bool

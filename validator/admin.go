@@ -3,6 +3,7 @@ package validator
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -55,6 +56,9 @@ type AdminOptions struct {
 	Reload func() error
 	// Explainer explains events by the policies in force.
 	Explainer Explainer
+	// Degraded tells, a line each, what does not work beside the policies, such as
+	// a scanner that is down; nil is nothing.
+	Degraded func() []string
 	// Draining reports whether the service is shutting down.
 	Draining func() bool
 	Log      *zap.Logger
@@ -98,6 +102,11 @@ func (a *admin) ready(c echo.Context) error {
 	if s.LastError != "" {
 		return c.String(http.StatusOK, fmt.Sprintf("degraded: revision %s of %s is in force, because since %s the policies cannot be loaded:\n%s\n",
 			s.Revision, s.Loaded.UTC().Format(time.RFC3339), s.FailedAt.UTC().Format(time.RFC3339), s.LastError))
+	}
+	if a.o.Degraded != nil {
+		if lines := a.o.Degraded(); len(lines) > 0 {
+			return c.String(http.StatusOK, "degraded: revision "+s.Revision+" is in force, but\n"+strings.Join(lines, "\n")+"\n")
+		}
 	}
 	return c.String(http.StatusOK, "ready: revision "+s.Revision+"\n")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,13 +27,16 @@ type config struct {
 	limits          validator.Limits
 	shutdownDelay   time.Duration
 	shutdownTimeout time.Duration
+	files           filesConfig
+	scanners        []scanner
+	webhooks        []webhookConfig
 }
 
 func defaultConfig() config {
 	return config{
 		listen: "127.0.0.1:8080", admin: "127.0.0.1:9080", policies: "policies",
 		uploadDirection: "recv", reloadInterval: time.Second, limits: validator.DefaultLimits(),
-		shutdownTimeout: 30 * time.Second,
+		shutdownTimeout: 30 * time.Second, files: defaultFiles(),
 	}
 }
 
@@ -49,6 +53,9 @@ const configSchema = `{
 	"upload_direction": {"enum": ["recv", "send"], "default": "recv", "description": "What the Aspera server calls the direction of an upload."},
 	"partial_suffix": {"type": "string", "pattern": "^\\.[^/]+$", "description": "What ascp appends to the names of unfinished files, with its dot"},
 	"reload_interval": {"type": "string", "minLength": 1, "default": "1s", "description": "How often the folder is looked at for changes."},
+	"scanners": ` + scannersSchema + `,
+	"files": ` + filesSchema + `,
+	"webhooks": ` + webhooksSchema + `,
 	"limits": {"type": "object", "additionalProperties": false, "minProperties": 1, "properties": {
 		"body": {"type": ["integer", "string"], "default": "1 MiB"},
 		"header": {"type": ["integer", "string"], "default": "64 KiB"},
@@ -86,6 +93,9 @@ type configSpec struct {
 		Delay   string `json:"delay"`
 		Timeout string `json:"timeout"`
 	} `json:"shutdown"`
+	Files    filesSpec                             `json:"files"`
+	Scanners map[string]map[string]json.RawMessage `json:"scanners"`
+	Webhooks map[string]webhookSpec                `json:"webhooks"`
 }
 
 // readConfig puts a configuration file over the defaults. The error is
@@ -113,7 +123,7 @@ func readConfig(name string) (config, error) {
 	if err := doc.Without(at).Decode("", &spec); err != nil && len(faults) == 0 {
 		return c, err
 	}
-	return c, append(faults, c.apply(doc, &spec)...).Err()
+	return c, slices.Concat(faults, c.apply(doc, &spec), c.applyWebhooks(doc, spec.Webhooks)).Err()
 }
 
 // apply takes over what the file says. It reads what the schema cannot.
@@ -135,6 +145,7 @@ func (c *config) apply(doc *document.Document, spec *configSpec) (faults documen
 		{"/limits/idle_time", spec.Limits.IdleTime, &c.limits.IdleTime, time.Millisecond},
 		{"/shutdown/delay", spec.Shutdown.Delay, &c.shutdownDelay, 0},
 		{"/shutdown/timeout", spec.Shutdown.Timeout, &c.shutdownTimeout, time.Millisecond},
+		{"/files/deadline", spec.Files.Deadline, &c.files.deadline, time.Millisecond},
 	} {
 		if d.text == "" {
 			continue
@@ -152,7 +163,10 @@ func (c *config) apply(doc *document.Document, spec *configSpec) (faults documen
 	faults = append(faults, sizeAt(doc, "/limits/body", spec.Limits.Body, 256<<20, &c.limits.Body)...)
 	faults = append(faults, sizeAt(doc, "/limits/header", spec.Limits.Header, 16<<20, &header)...)
 	c.limits.Header = int(header)
-	return faults
+	faults = append(faults, c.files.apply(doc, &spec.Files)...)
+	scanners, wrong := readScanners(doc, spec.Scanners)
+	c.scanners = scanners
+	return append(faults, wrong...)
 }
 
 func set[T any](to, from *T) {

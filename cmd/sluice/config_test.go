@@ -10,13 +10,18 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/sluiceproject/sluice/files"
 	"github.com/sluiceproject/sluice/policies/document"
 	"github.com/sluiceproject/sluice/validator"
 )
 
 // sameConfig compares configurations member by member.
-var sameConfig = cmp.AllowUnexported(config{})
+var sameConfig = cmp.Options{
+	cmp.AllowUnexported(config{}, filesConfig{}, gateConfig{}, mountConfig{}),
+	cmpopts.IgnoreFields(mountConfig{}, "prefixAt", "dirAt"),
+}
 
 // written writes a file into a folder of its own, and returns its path.
 func written(t *testing.T, name, text string) string {
@@ -48,6 +53,19 @@ limits:
 shutdown:
   delay: 0s
   timeout: 1ms
+scanners:
+  clamav: {clamd: "unix:/run/clamd", workers: 1}
+webhooks:
+  dam: {url: "https://dam.example.com/v", secret_file: /etc/dam.key, ca_file: /etc/ca.pem, timeout: 1m, workers: 1000, waiting: 0}
+  mam: {url: "http://127.0.0.1:99/", secret_file: mam.key}
+files:
+  mounts:
+    - {prefix: C:/data, dir: /srv}
+    - {prefix: /, dir: /nowhere}
+  read_rate: 200 MB
+  heads: {workers: 3, waiting: 0}
+  wholes: {workers: 1, waiting: 5}
+  deadline: 10s
 `
 
 func TestEveryKeyIsRead(t *testing.T) {
@@ -62,6 +80,19 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Connections: 1, Requests: 1_000_000,
 		},
 		shutdownDelay: 3 * time.Second, shutdownTimeout: time.Millisecond,
+		webhooks: []webhookConfig{
+			{Name: "dam", URL: "https://dam.example.com/v", SecretFile: "/etc/dam.key", CAFile: "/etc/ca.pem", Timeout: time.Minute, Workers: 1000},
+			{Name: "mam", URL: "http://127.0.0.1:99/", SecretFile: "mam.key", Timeout: 2 * time.Second, Workers: 8, Waiting: 64},
+		},
+		scanners: []scanner{{
+			Name: "clamav", Clamd: "unix:/run/clamd", MaxSize: 100 << 20, Workers: 1, Waiting: 32, ConnectTimeout: 2 * time.Second, Remember: 10_000,
+		}},
+		files: filesConfig{
+			mounts: []mountConfig{
+				{Mount: files.Mount{Prefix: "C:/data", Dir: "/srv"}}, {Mount: files.Mount{Prefix: "/", Dir: "/nowhere"}},
+			},
+			readRate: 200_000_000, heads: gateConfig{3, 0}, wholes: gateConfig{1, 5}, deadline: 10 * time.Second,
+		},
 	}
 	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -113,8 +144,9 @@ func TestDefaultsAreThoseOfTheShippedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{
-		"listen", "admin", "policies", "default", "upload_direction", "# partial_suffix", "reload_interval", "limits", "  body", "  header", "  header_time",
+		"listen", "admin", "policies", "default", "upload_direction", "# partial_suffix", "# scanners", "# webhooks", "reload_interval", "limits", "  body", "  header", "  header_time",
 		"  read_time", "  idle_time", "  connections", "  requests", "shutdown", "  delay", "  timeout",
+		"files", "  deadline", "  heads", "    # workers", "    waiting", "  wholes", "  # read_rate", "  # mounts",
 	} {
 		if !strings.Contains(string(text), "\n"+key+":") {
 			t.Errorf("the shipped file lacks the key %s", key)
@@ -144,7 +176,7 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 			"unknown key that is like none", "shutdown: {x: 1}\n",
 			[]string{`1:12: unknown key "x"; known here: delay, timeout`},
 		},
-		{"a key of another group", "timeout: 1s\n", []string{`1:1: unknown key "timeout"; known here: admin, default, limits, listen, partial_suffix, policies, reload_interval, shutdown, upload_direction`}},
+		{"a key of another group", "timeout: 1s\n", []string{`1:1: unknown key "timeout"; known here: admin, default, files, limits, listen, partial_suffix, policies, reload_interval, scanners, shutdown, upload_direction, webhooks`}},
 		{"a key twice", "listen: a:1\nlisten: b:1\n", []string{`2:1: the key "listen" is given twice, first in line 1`}},
 		{"a choice", "default: acept\n", []string{`1:10: "default" cannot be "acept"; it is one of accept, reject; did you mean "accept"?`}},
 		{"a direction", "upload_direction: upload\n", []string{`1:19: "upload_direction" cannot be "upload"; it is one of recv, send`}},

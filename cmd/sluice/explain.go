@@ -44,7 +44,11 @@ func (c *explainCmd) Run(ctx context.Context, std *stdio) error {
 	if err != nil {
 		return mistakes(std, err, 2)
 	}
-	snapshot, err := policies.CheckDir(settings.policies, settings.policyOptions())
+	options, _, err := settings.policyOptions()
+	if err != nil {
+		return mistakes(std, err, 2)
+	}
+	snapshot, err := policies.CheckDir(settings.policies, options)
 	if err != nil {
 		return mistakes(std, err, 2)
 	}

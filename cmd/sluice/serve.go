@@ -86,6 +86,7 @@ type server struct {
 	config
 	log      log
 	live     *policies.Live
+	pools    scannerSet
 	registry *prometheus.Registry
 	service  *listening
 	admin    *listening
@@ -97,13 +98,19 @@ type server struct {
 func newServer(settings config, std *stdio) (*server, error) {
 	s := &server{config: settings, registry: prometheus.NewRegistry()}
 	s.log = newLog(std.err)
-	live, err := policies.Open(settings.policies, settings.policyOptions(), time.Now, s.policiesChanged)
+	options, scanners, err := settings.policyOptions()
+	if err != nil {
+		return nil, err
+	}
+	live, err := policies.Open(settings.policies, options, time.Now, s.policiesChanged)
 	if err != nil {
 		return nil, err
 	}
 	s.live = live
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	validator.RegisterPolicies(s.registry, s.status)
+	s.pools = scanners
+	validator.RegisterScanners(s.registry, scanners.stats)
 	if err := s.listen(); err != nil {
 		s.log.flush()
 		return nil, err
@@ -200,7 +207,7 @@ func (s *server) listen() error {
 	admin.server.Handler = validator.NewAdmin(validator.AdminOptions{
 		Status: s.status, Policies: s.policyList, Reload: s.live.Reload,
 		Explainer: validator.Explainer{Decoder: decoder, Limit: s.limits.Body, Now: time.Now, Decide: s.explain},
-		Draining:  s.draining.Load, Log: s.log.Logger, Registry: s.registry,
+		Degraded:  s.pools.degraded, Draining: s.draining.Load, Log: s.log.Logger, Registry: s.registry,
 	})
 	s.service, s.admin = service, admin
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -12,10 +13,23 @@ import (
 
 // policyOptions say how the service compiles its policies. What explains its
 // decisions compiles them in the same way.
-func (c *config) policyOptions() policies.Options {
-	return policies.Options{
-		Kinds: rules.Builtin(), AcceptByDefault: c.acceptByDefault, Env: rules.Env{PartialSuffix: c.partialSuffix},
+// Scanners and webhooks are asked for when a rule first wants them.
+func (c *config) policyOptions() (o policies.Options, scanners scannerSet, err error) {
+	content, err := c.content(time.Now)
+	if err != nil {
+		return o, nil, err
 	}
+	if scanners, err = c.openScanners(); err != nil {
+		return o, nil, err
+	}
+	hooks, err := c.openWebhooks()
+	if err != nil {
+		return o, nil, err
+	}
+	return policies.Options{
+		Kinds: rules.Builtin(), AcceptByDefault: c.acceptByDefault, Content: content,
+		Env: rules.Env{PartialSuffix: c.partialSuffix, Scanners: scanners.named, Webhooks: hooks.named},
+	}, scanners, nil
 }
 
 // explain decides an event by the set in force, without those who watch.

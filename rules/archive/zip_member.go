@@ -1,0 +1,223 @@
+package archive
+
+import (
+	"bufio"
+	"compress/bzip2"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz/lzma"
+)
+
+// walkMember looks into a member.
+func (z *zipWalk) walkMember(p zipPlace) error {
+	h, err := z.central(p.central)
+	if err != nil {
+		return err
+	}
+	m := h.member(z.within)
+	if err := z.links.through(m); err != nil {
+		return err
+	}
+	if h.encrypted() {
+		if !z.limits.AcceptEncrypted {
+			return z.refuse(Encrypted, m.Path(), "it is encrypted")
+		}
+		z.skip(Locked, m.Path(), errors.New("it is encrypted"))
+		z.miss(z.c, h.packed)
+		return nil
+	}
+	if m.Folder && h.packed == 0 {
+		return nil
+	}
+	gaps := z.gaps
+	if err := z.open(h, m, p); err != nil {
+		inner := content{name: m.Name, within: z.within, level: z.level}
+		if err = z.settle(err, &inner); err != nil {
+			return err
+		}
+	}
+	if z.gaps > gaps {
+		z.miss(z.c, max(h.packed, 1))
+	}
+	return nil
+}
+
+// open walks the bytes of a member.
+func (z *zipWalk) open(h zipHeader, m Member, p zipPlace) error {
+	packed := io.NewSectionReader(z.at, p.data, h.packed)
+	inner := content{name: m.Name, within: z.within, level: z.level, size: h.unpacked}
+	if h.method == zipStore && h.mode() != 0xa000 {
+		if h.packed != h.unpacked {
+			return z.ambiguous(h.name, "it has %d bytes and %d", h.packed, h.unpacked)
+		}
+		if err := z.count(h.packed, m.Path()); err != nil {
+			return err
+		}
+		inner.at = packed
+		return z.look(inner)
+	}
+	in, release := z.buffered(packed)
+	defer release()
+	out, finish, err := z.method(h, in)
+	if err != nil {
+		return err
+	}
+	defer finish()
+	counted := &meter{w: z.walk, r: out, member: m.Path(), packed: h.packed}
+	summed := &summedReader{r: counted, sum: crc32.NewIEEE()}
+	if h.mode() == 0xa000 {
+		return z.symlink(m, summed)
+	}
+	inner.r = summed
+	if err := z.look(inner); err != nil {
+		return err
+	}
+	switch {
+	case z.stop != nil:
+		return z.stop
+	case counted.out != h.unpacked:
+		return fmt.Errorf("zip: %d bytes are %d", h.unpacked, counted.out)
+	case summed.sum.Sum32() != h.crc:
+		return errors.New("zip: the sum is wrong")
+	case in.taken() != h.packed:
+		return errLeft
+	}
+	return nil
+}
+
+// method returns what takes a member's bytes apart, and what gives back the
+// memory for it.
+func (z *zipWalk) method(h zipHeader, in *feed) (io.Reader, func(), error) {
+	switch h.method {
+	case zipStore:
+		return in.Reader, func() {}, nil
+	case zipDeflate:
+		return z.inflate(in.Reader)
+	case zipBzip2:
+		return bzip2.NewReader(in.Reader), func() {}, nil
+	case zipZstd, zipOldZstd:
+		head, _ := in.Peek(zstd.HeaderMaxSize) // Less is enough, or seen to be none.
+		return z.zstd(in, head)
+	case zipXZ:
+		x := &xzReader{w: z.walk, in: in}
+		return x, x.close, nil
+	case zipLZMA:
+		return z.lzma(h, in)
+	default:
+		return nil, nil, fmt.Errorf("zip: the method %d is not known", h.method)
+	}
+}
+
+// inflate returns a decoder of deflate, which is used again for the next member.
+func (w *walk) inflate(in io.Reader) (io.Reader, func(), error) {
+	if n := len(w.inflaters); n > 0 {
+		f := w.inflaters[n-1]
+		w.inflaters = w.inflaters[:n-1]
+		if err := f.(flate.Resetter).Reset(in, nil); err != nil {
+			return nil, nil, err
+		}
+		return f, func() { w.inflaters = append(w.inflaters, f) }, nil
+	}
+	f := flate.NewReader(in)
+	return f, func() { w.inflaters = append(w.inflaters, f) }, nil
+}
+
+// lzma returns a decoder of LZMA, whose properties lie before the bytes.
+func (z *zipWalk) lzma(h zipHeader, in *feed) (io.Reader, func(), error) {
+	var head [9]byte
+	if _, err := fill(in, head[:]); err != nil {
+		return nil, nil, unexpected(err)
+	}
+	if binary.LittleEndian.Uint16(head[2:]) != 5 {
+		return nil, nil, errZip
+	}
+	size := h.unpacked
+	if h.flags&zipEndMarker != 0 {
+		size = -1
+	}
+	return z.walk.lzma(in.Reader, head[4:], size, h.unpacked)
+}
+
+// lzma returns a decoder of LZMA with five bytes of properties, for size bytes,
+// or -1 if a marker ends them. Its dictionary is for at most room bytes.
+func (w *walk) lzma(in *bufio.Reader, props []byte, size, room int64) (io.Reader, func(), error) {
+	dictionary := max(min(int64(binary.LittleEndian.Uint32(props[1:])), room), lzma.MinDictCap)
+	release, err := w.reserve(dictionary)
+	if err != nil {
+		return nil, nil, err
+	}
+	header := binary.LittleEndian.AppendUint32([]byte{props[0]}, uint32(dictionary))
+	header = binary.LittleEndian.AppendUint64(header, uint64(size))
+	out, err := guarded(func() (*lzma.Reader, error) {
+		return lzma.ReaderConfig{DictCap: int(dictionary)}.NewReader(&headed{header, in})
+	})
+	if err != nil {
+		release()
+		return nil, nil, unexpected(err)
+	}
+	return out, release, nil
+}
+
+// headed reads bytes before those of a reader.
+type headed struct {
+	head []byte
+	r    *bufio.Reader
+}
+
+// Read implements io.Reader.
+func (h *headed) Read(p []byte) (int, error) {
+	if len(h.head) > 0 {
+		n := copy(p, h.head)
+		h.head = h.head[n:]
+		return n, nil
+	}
+	return h.r.Read(p)
+}
+
+// ReadByte implements io.ByteReader.
+func (h *headed) ReadByte() (byte, error) {
+	if len(h.head) > 0 {
+		b := h.head[0]
+		h.head = h.head[1:]
+		return b, nil
+	}
+	return h.r.ReadByte()
+}
+
+// maxTarget is how long the target of a link may be, in bytes.
+const maxTarget = 4096
+
+// symlink judges a link, whose bytes are its target.
+func (z *zipWalk) symlink(m Member, r io.Reader) error {
+	target := make([]byte, maxTarget+1)
+	n, err := fill(r, target)
+	switch {
+	case z.stop != nil:
+		return z.stop
+	case err == nil && n > maxTarget && !z.limits.AcceptLinks:
+		return z.refuse(Link, m.Path(), "it leads far")
+	case err != nil && err != io.EOF: //nolint:errorlint // Anything that wraps it is damage.
+		return err
+	}
+	return z.links.link(m, string(target[:n]), false)
+}
+
+// summedReader computes the sum of what is read through it.
+type summedReader struct {
+	r   io.Reader
+	sum hash.Hash32
+}
+
+// Read implements io.Reader.
+func (s *summedReader) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.sum.Write(p[:n])
+	return n, err
+}
