@@ -41,8 +41,9 @@ func (c *Clamd) stream(ctx context.Context) (Session, error) {
 		s.text, s.err = readAnswer(conn)
 	}()
 	if _, err := conn.Write([]byte("zINSTREAM\x00")); err != nil {
+		err = broken(ctx, err) // Before Close ends ctx itself.
 		s.Close()
-		return nil, broken(ctx, err)
+		return nil, err
 	}
 	return s, nil
 }

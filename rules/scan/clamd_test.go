@@ -78,7 +78,7 @@ func TestClamdAnswers(t *testing.T) {
 // TestClamdEndsEarly: whatever clamd does before the file's end has an answer,
 // and clean is not among them.
 func TestClamdEndsEarly(t *testing.T) {
-	file := make([]byte, 8<<20) // More than fits into the buffers between the two.
+	file := make([]byte, 64<<20) // Long enough for what is said in its first MiB to be noticed before its end.
 	for _, tc := range []struct {
 		name   string
 		answer func(*clamdCall)

@@ -58,6 +58,9 @@ type Pool struct {
 	status Status
 	asked  time.Time // when status was asked for
 	asking bool
+
+	first sync.Once
+	told  chan struct{} // closed when the first question has been answered
 }
 
 // NewPool returns a pool around a scanner.
@@ -69,7 +72,7 @@ func NewPool(s Scanner, o PoolOptions) *Pool {
 		o.Random = rand.Float64
 	}
 	return &Pool{
-		name: o.Name, scanner: s, gate: o.Gate, now: o.Now,
+		name: o.Name, scanner: s, gate: o.Gate, now: o.Now, told: make(chan struct{}),
 		breaker: &breaker{now: o.Now, random: o.Random}, memory: newMemory(o.Remember, memoryLife, o.Now),
 	}
 }
@@ -84,6 +87,7 @@ func (p *Pool) Status(ctx context.Context) (Status, error) {
 	status, err := p.scanner.Status(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.first.Do(func() { close(p.told) })
 	p.asked = p.now()
 	if err == nil {
 		p.status = status
@@ -187,15 +191,24 @@ func (p *Pool) allow(ctx context.Context) error {
 }
 
 // signatures returns the version of the scanner's signatures, as it was not long
-// ago. One caller at a time asks the scanner and the others take what is known.
+// ago. One caller at a time asks the scanner, and the others take what is known:
+// where that is nothing yet, they wait for the answer, because otherwise the first
+// events about one file would have it scanned by each.
 func (p *Pool) signatures(ctx context.Context) (version string, told bool) {
 	p.mu.Lock()
 	old := p.asked.IsZero() || p.now().Sub(p.asked) >= statusLife
-	mine := old && !p.asking && !p.breaker.down()
-	p.asking = p.asking || mine
+	others := p.asking
+	mine := old && !others && !p.breaker.down()
+	p.asking = others || mine
 	p.mu.Unlock()
-	if mine {
+	switch {
+	case mine:
 		_, _ = p.Status(ctx) // A scanner that does not tell is still asked about the file.
+	case others:
+		select {
+		case <-p.told:
+		case <-ctx.Done():
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -391,6 +391,52 @@ func TestPoolScansWithoutAStatus(t *testing.T) {
 	}
 }
 
+// TestPoolWaitsForTheFirstStatus: whoever asks about a file before the scanner has
+// said what its signatures are waits for that, so that the file is scanned once.
+func TestPoolWaitsForTheFirstStatus(t *testing.T) {
+	const askers = 5
+	var started, done sync.WaitGroup
+	started.Add(askers)
+	s := &scanner{status: func(context.Context) (Status, error) {
+		started.Wait()
+		return Status{Engine: "fake", Signatures: "1"}, nil
+	}}
+	p := newTestPool(t, s, newClock())
+	for range askers {
+		done.Go(func() {
+			started.Done()
+			if a, err := use(t.Context(), p, file(1)); err != nil || a.Inspected != 4 {
+				t.Errorf("%+v, %v", a, err)
+			}
+		})
+	}
+	done.Wait()
+	if scans, statuses := s.asked(); scans != 1 || statuses != 1 {
+		t.Errorf("%d scans, %d questions", scans, statuses)
+	}
+}
+
+// TestPoolDoesNotWaitForAStatusForever: the end of the event ends the wait.
+func TestPoolDoesNotWaitForAStatusForever(t *testing.T) {
+	asked, release := make(chan struct{}), make(chan struct{})
+	s := &scanner{status: func(context.Context) (Status, error) {
+		close(asked)
+		<-release
+		return Status{}, ErrAnswer
+	}}
+	p := newTestPool(t, s, newClock())
+	var first sync.WaitGroup
+	first.Go(func() { _, _ = use(t.Context(), p, file(1)) })
+	<-asked
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if version, told := p.signatures(ctx); told {
+		t.Errorf("the scanner has said %q", version)
+	}
+	close(release)
+	first.Wait()
+}
+
 // TestPoolOfClamd: the pool and clamd together, with the open file.
 func TestPoolOfClamd(t *testing.T) {
 	f := (&fakeClamd{answer: clamdSays("stream: OK\x00")}).start(t)
