@@ -56,7 +56,7 @@ func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, wri
 		return nil, faults
 	}
 	rule.Check, rule.Inspect, rule.Consume = compiled.Check, compiled.Inspect, compiled.Consume
-	rule.Remote = compiled.Remote
+	rule.Remote, rule.Waits = compiled.Remote, compiled.Waits
 	rule.Values, rule.Reach = compiled.Values, compiled.Reach
 	if compiled.Saw != nil {
 		rule.Saw = compiled.Saw

@@ -50,6 +50,31 @@ func (g *Gate) Enter(ctx context.Context) (leave func(), err error) {
 
 func (g *Gate) leave() { <-g.slots }
 
+// place is a turn at a gate that can be given away for a while.
+type place struct {
+	gate  *Gate
+	leave func()
+}
+
+// without does what waits for somebody else, such as a scanner, and takes no
+// place meanwhile. However many wait to come back, they do: they were let in
+// once. The error is that of ctx, which was done before its turn came again.
+func (p *place) without(ctx context.Context, wait func()) error {
+	p.leave()
+	p.leave = func() {}
+	wait()
+	if p.gate == nil {
+		return nil
+	}
+	select {
+	case p.gate.slots <- struct{}{}:
+		p.leave = p.gate.leave
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // Load returns how many pieces of work are under way, and how many wait.
 func (g *Gate) Load() (busy, waiting int) {
 	if g == nil {

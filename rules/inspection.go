@@ -45,7 +45,7 @@ func (l *Look) inspect(ctx context.Context, r *Rule) (Finding, time.Duration) {
 			ctx, cancel = context.WithTimeout(ctx, r.Timeout)
 			defer cancel()
 		}
-		found = l.behind(ctx, l.gate(r), func(ctx context.Context) Finding { return r.Inspect(ctx, l) })
+		found = l.behind(ctx, l.gate(r), func(ctx context.Context, _ *place) Finding { return r.Inspect(ctx, l) })
 	}
 	if r.Remote { // Whatever came of it, no byte of the file was to be looked at.
 		found.Coverage = Coverage{}
@@ -64,7 +64,7 @@ func (l *Look) now() time.Time {
 // file here, and brings a bound of its own.
 func (l *Look) gate(r *Rule) *Gate {
 	switch {
-	case r.Remote:
+	case r.Remote, r.Waits:
 		return nil
 	case r.Cost == Head:
 		return l.env.Heads
@@ -75,7 +75,7 @@ func (l *Look) gate(r *Rule) *Gate {
 
 // behind does work behind a gate and beside the caller, who goes on when ctx is
 // done: a read from a disk that hangs cannot be called back.
-func (l *Look) behind(ctx context.Context, g *Gate, work func(ctx context.Context) Finding) Finding {
+func (l *Look) behind(ctx context.Context, g *Gate, work func(ctx context.Context, at *place) Finding) Finding {
 	done := make(chan Finding, 1)
 	l.users.Add(1)
 	go func() {
@@ -90,8 +90,9 @@ func (l *Look) behind(ctx context.Context, g *Gate, work func(ctx context.Contex
 			done <- FoundNothing(err, 0, l.total())
 			return
 		}
-		defer leave()
-		done <- work(ctx)
+		at := &place{gate: g, leave: leave}
+		defer func() { at.leave() }()
+		done <- work(ctx, at)
 	}()
 	select {
 	case found := <-done:
@@ -131,7 +132,8 @@ func (l *Look) ReadOnce(ctx context.Context, chains ...Chain) {
 		return
 	}
 	p := &pump{look: l}
-	failed := l.behind(ctx, l.env.Wholes, func(ctx context.Context) Finding {
+	failed := l.behind(ctx, l.env.Wholes, func(ctx context.Context, at *place) Finding {
+		p.place = at
 		p.run(ctx, list)
 		return Finding{}
 	})

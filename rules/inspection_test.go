@@ -404,3 +404,44 @@ func TestHeadOfAShortFile(t *testing.T) {
 		t.Errorf("got %q, %v", head, err)
 	}
 }
+
+// A consumer that waits for somebody else, such as a scanner that hangs, takes no
+// place among those that read files.
+func TestWhoWaitsTakesNoPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		env := &ContentEnv{Files: &drawer{text: "hello"}, Wholes: NewGate(1, 0), Now: time.Now}
+		hangs := looking("scan", func(r *Rule) {
+			r.Waits, r.Timeout = true, time.Minute
+			r.Consume = func(ctx context.Context, _ *Look) (Consumer, error) { return hanging{ctx}, nil }
+		})
+		answered := make(chan []outcome)
+		go func() {
+			_, steps, _ := lookWith(t, env, file("/a", size(5)), Chain{hangs})
+			answered <- steps
+		}()
+		synctest.Wait()
+		var into string
+		begun := time.Now()
+		_, steps, _ := lookWith(t, env, file("/b", size(5)), Chain{looking("verify", func(r *Rule) {
+			r.Consume = func(context.Context, *Look) (Consumer, error) { return &collector{into: &into}, nil }
+		})})
+		if steps[0].Outcome != Passed || time.Since(begun) != 0 {
+			t.Errorf("another file: %+v after %s", steps, time.Since(begun))
+		}
+		if steps := <-answered; steps[0].Coverage.State != TimedOut {
+			t.Errorf("the file that hangs: %+v", steps)
+		}
+		if busy, waiting := env.Wholes.Load(); busy != 0 || waiting != 0 {
+			t.Errorf("%d at work, %d waiting", busy, waiting)
+		}
+	})
+}
+
+// hanging is a Consumer that waits until its time is over.
+type hanging struct{ ctx context.Context }
+
+func (h hanging) Write([]byte) (int, error) { <-h.ctx.Done(); return 0, context.Cause(h.ctx) }
+
+func (h hanging) Finish(_ context.Context, read int64, err error) Finding {
+	return FoundNothing(err, read, 5)
+}

@@ -51,6 +51,9 @@ type Compiled struct {
 	Consume Consume
 	// Remote says that Inspect asks somebody else and reads no file.
 	Remote bool
+	// Waits says that Consume and Inspect wait for somebody else with a bound of
+	// his own, such as a scanner.
+	Waits bool
 	// Cost is above the kind's own where these settings read more.
 	Cost Cost
 	// Values are what the kind's placeholders stand for.

@@ -51,7 +51,7 @@ func compileScan(env Env, dec Decoder) (Compiled, error) {
 		return Compiled{}, placed("/with", err)
 	}
 	s := &scanning{pool, builtinMessage("{name} is refused: the scanner {scanner} found {found} in it. Do not send it again, and have your machine checked.")}
-	return Compiled{Values: values, Inspect: s.inspect, Consume: s.consume}, nil
+	return Compiled{Waits: true, Values: values, Inspect: s.inspect, Consume: s.consume}, nil
 }
 
 // scanning is a compiled scan rule.

@@ -10,6 +10,8 @@ import (
 // pump reads a file for several consumers.
 type pump struct {
 	look   *Look
+	place  *place
+	ctx    context.Context //nolint:containedctx // That of all consumers together.
 	active []*consuming
 }
 
@@ -26,6 +28,7 @@ type consuming struct {
 const pieceSize = 256 << 10
 
 func (p *pump) run(ctx context.Context, list []*Rule) {
+	p.ctx = ctx
 	file, err := p.look.File(ctx)
 	if err != nil {
 		for _, r := range list {
@@ -76,7 +79,7 @@ func (p *pump) end(i int, err error) {
 	c := p.active[i]
 	p.active = append(p.active[:i], p.active[i+1:]...)
 	defer c.cancel()
-	p.look.tell(c.rule, c.consumer.Finish(c.ctx, c.read, err))
+	_ = p.wait(c, func() { p.look.tell(c.rule, c.consumer.Finish(c.ctx, c.read, err)) }) // The read sees that ctx is done.
 }
 
 // read hands the file to all consumers, piece by piece.
@@ -102,7 +105,10 @@ func (p *pump) hand(piece []byte) {
 		c := p.active[i]
 		err := context.Cause(c.ctx)
 		if err == nil {
-			_, err = c.consumer.Write(piece)
+			late := p.wait(c, func() { _, err = c.consumer.Write(piece) })
+			if err == nil {
+				err = late
+			}
 		}
 		if err != nil {
 			p.end(i, err)
@@ -111,4 +117,14 @@ func (p *pump) hand(piece []byte) {
 		c.read += int64(len(piece))
 		i++
 	}
+}
+
+// wait does a consumer's work. One that waits for somebody else takes no place
+// at the gate while it does.
+func (p *pump) wait(c *consuming, work func()) error {
+	if !c.rule.Waits {
+		work()
+		return nil
+	}
+	return p.place.without(p.ctx, work)
 }

@@ -103,6 +103,9 @@ type Rule struct {
 	// Remote says that Inspect asks somebody else and reads no file, so that it
 	// takes no place among those that do.
 	Remote bool
+	// Waits says that Consume and Inspect wait for somebody else, who has a bound
+	// of his own, and so take no place among those that read meanwhile.
+	Waits bool
 	// AcceptPart lets the event pass when the rule could look at a part only and
 	// found nothing there.
 	AcceptPart bool

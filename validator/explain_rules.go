@@ -57,8 +57,10 @@ func explainStep(e *rules.Event, s *rules.Step) ExplainedRule {
 	told.Outcome = s.Outcome.String()
 	if l := s.Looked; l != nil {
 		told.TookUS, told.Coverage, told.Reason = l.Took.Microseconds(), l.State.String(), l.Reason
-		told.Inspected = &l.Inspected
-		if l.Total >= 0 {
+		if l.State != rules.NotLooked {
+			told.Inspected = &l.Inspected
+		}
+		if l.State != rules.NotLooked && l.Total >= 0 {
 			told.Total = &l.Total
 		}
 	}

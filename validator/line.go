@@ -105,14 +105,16 @@ func appendStep(b []byte, before string, e *rules.Event, s *rules.Step) []byte {
 
 // appendLooked appends how much of a file was looked at.
 func appendLooked(b []byte, looked *rules.Looked) []byte {
-	b = appendText(b, `,"coverage":`, looked.State.String())
-	b = append(b, `,"inspected":`...)
-	b = strconv.AppendInt(b, looked.Inspected, 10)
-	if looked.Total >= 0 {
-		b = append(b, `,"total":`...)
-		b = strconv.AppendInt(b, looked.Total, 10)
+	if looked.State != rules.NotLooked {
+		b = appendText(b, `,"coverage":`, looked.State.String())
+		b = append(b, `,"inspected":`...)
+		b = strconv.AppendInt(b, looked.Inspected, 10)
+		if looked.Total >= 0 {
+			b = append(b, `,"total":`...)
+			b = strconv.AppendInt(b, looked.Total, 10)
+		}
+		b = appendText(b, `,"reason":`, looked.Reason)
 	}
-	b = appendText(b, `,"reason":`, looked.Reason)
 	b = append(b, `,"took_us":`...)
 	return strconv.AppendInt(b, looked.Took.Microseconds(), 10)
 }

@@ -86,7 +86,7 @@ func (m *measured) Decide(ctx context.Context, e *rules.Event) rules.Decision {
 		if d.Steps[i].Detail != nil {
 			m.step(e, &d.Steps[i])
 		}
-		if looked := d.Steps[i].Looked; looked != nil {
+		if looked := d.Steps[i].Looked; looked != nil && looked.State != rules.NotLooked {
 			m.look(d.Steps[i].Rule, looked)
 		}
 	}

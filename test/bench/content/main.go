@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing/fstest"
 	"time"
 
@@ -40,7 +39,7 @@ func run(rounds int, clamd, config string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // A folder of the system's own for what may be left.
 	b := &bench{dir: dir, rounds: rounds}
 	if err := b.prepare(); err != nil {
 		return err
@@ -133,7 +132,7 @@ func decide(s *policies.Snapshot, name, digest string) error {
 	e := &rules.Event{Phase: rules.PhaseStop, File: rules.ParsePath("/" + filepath.Base(name)), ChecksumType: "sha256", Checksum: digest}
 	d := s.Decide(context.Background(), e)
 	if len(d.Steps) != 1 || d.Steps[0].Looked.State != rules.Clean && d.Steps[0].Looked.State != rules.Bad {
-		return fmt.Errorf("%s: %s %v", name, d.Message, d.Err)
+		return fmt.Errorf("%s: %s %w", name, d.Message, d.Err)
 	}
 	return nil
 }
@@ -216,41 +215,4 @@ func (b *bench) turns(name string, theirs, ours func() error) error {
 	mid := b.rounds / 2
 	fmt.Printf("| %s | %s | %s | %.2f | %.2f–%.2f |\n", name, theirTimes[mid].Round(time.Microsecond), ourTimes[mid].Round(time.Microsecond), ratios[mid], ratios[0], ratios[b.rounds-1])
 	return nil
-}
-
-// memory reads sparse files of growing size and prints the most memory of all.
-func (b *bench) memory(rule string) error {
-	s, err := b.decider(rule, nil)
-	if err != nil {
-		return err
-	}
-	for _, size := range []int64{1 << 10, 1 << 30, 10 << 30} {
-		name := filepath.Join(b.dir, "sparse.mov")
-		if err := os.WriteFile(name, nil, 0o600); err != nil {
-			return err
-		}
-		if err := os.Truncate(name, size); err != nil {
-			return err
-		}
-		begun := time.Now()
-		if err := decide(s, name, strings.Repeat("0", 64)); err != nil {
-			return err
-		}
-		fmt.Printf("| most memory after a look at %s | – | %s | in %s | |\n", rules.FormatSize(size), peak(), time.Since(begun).Round(time.Millisecond))
-	}
-	return nil
-}
-
-// peak returns the most memory that this process has had, as Linux tells it.
-func peak() string {
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return err.Error()
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			return strings.TrimSpace(rest)
-		}
-	}
-	return "unknown"
 }
