@@ -296,7 +296,7 @@ func TestErrorsAreFitToBeLogged(t *testing.T) {
 	do(t, os.Symlink("circle", filepath.Join(dir, "circle")))
 	for _, path := range []string{
 		"s3://KEY:SECRET@bucket/a", "/x/s3://KEY:SECRET@bucket/a", "/circle/s3://KEY:SECRET@x", "/../s3://KEY:SECRET@x", "s3:/KEY:SECRET@x",
-		"/a\nb", "/\u202egnp.exe", "/\xff", "/" + strings.Repeat("\u202e", 1000), "/" + strings.Repeat("long/", 500), "\x1b[2J", "/a\x00SECRET@",
+		"/a\nb", "/\u202egnp.exe", "/\xff", "/" + strings.Repeat("\u202e", 1000), "/" + strings.Repeat("long/", 500), "\x1b[2J", "/a\x00SECRET@", strings.Repeat("\x05", 1000),
 	} {
 		_, err := source.Open(t.Context(), about(path, rules.PhaseStop))
 		if err == nil {
