@@ -19,7 +19,7 @@ const encryptedSuffix = ".aspera-env"
 // The limits of paths and of what is said of them, in bytes.
 const (
 	maxPath  = 32 << 10
-	maxShown = 200
+	maxShown = 150
 )
 
 // Open opens the file of an event beneath the longest mount that its path is in.
