@@ -50,6 +50,12 @@ func newFiles(fsys fs.FS, previous map[string]*list) *files {
 // hidden files are left out; a YAML file in a folder is misplaced, because
 // nobody would notice that it decides nothing.
 func (f *files) documents() (names, misplaced []string, err error) {
+	return f.named(isDocument)
+}
+
+// named returns the names in order of the files that a function picks: those in
+// the set's own folder, and those in folders below it.
+func (f *files) named(pick func(name string) bool) (own, below []string, err error) {
 	walk := func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -58,18 +64,18 @@ func (f *files) documents() (names, misplaced []string, err error) {
 			if entry.IsDir() {
 				return fs.SkipDir
 			}
-		case !isDocument(name):
+		case !pick(name):
 		case strings.Contains(name, "/"):
-			misplaced = append(misplaced, name)
+			below = append(below, name)
 		default:
-			names = append(names, name)
+			own = append(own, name)
 		}
 		return nil
 	}
 	if err := fs.WalkDir(f.fsys, ".", walk); err != nil {
 		return nil, nil, fmt.Errorf("reading the policy set: %w", err)
 	}
-	return names, misplaced, nil
+	return own, below, nil
 }
 
 // isDocument reports whether a file is a YAML document that decides.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -114,28 +113,7 @@ func ReadSuitesDir(dir string, s *Snapshot) ([]Suite, error) {
 // suites returns the names of the set's files of tests in order. Hidden files
 // are left out; a file of tests in a folder is misplaced, because nobody would
 // notice that it tests nothing.
-func (f *files) suites() (names, misplaced []string, err error) {
-	err = fs.WalkDir(f.fsys, ".", func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case name != "." && strings.HasPrefix(path.Base(name), "."):
-			if entry.IsDir() {
-				return fs.SkipDir
-			}
-		case !isSuite(name):
-		case strings.Contains(name, "/"):
-			misplaced = append(misplaced, name)
-		default:
-			names = append(names, name)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the tests of the policy set: %w", err)
-	}
-	return names, misplaced, nil
-}
+func (f *files) suites() (names, misplaced []string, err error) { return f.named(isSuite) }
 
 // isSuite reports whether a file is a YAML document that tests.
 func isSuite(name string) bool {

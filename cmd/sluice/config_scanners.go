@@ -213,10 +213,15 @@ func (set scannerSet) named(name string) (*scan.Pool, error) {
 	if len(set) == 0 {
 		return nil, errors.New("the service's configuration has no scanners")
 	}
-	names := slices.Sorted(maps.Keys(set))
-	hint := rules.DidYouMean(name, names)
+	return nil, unknown("scanner", name, slices.Sorted(maps.Keys(set)))
+}
+
+// unknown is the mistake of naming something that the configuration does not
+// have.
+func unknown(what, name string, known []string) error {
+	hint := rules.DidYouMean(name, known)
 	if hint == "" {
-		hint = "configured: " + strings.Join(names, ", ")
+		hint = "configured: " + strings.Join(known, ", ")
 	}
-	return nil, rules.At("", "no scanner of the configuration is called %q", name).WithHint("%s", hint)
+	return rules.At("", "no %s of the configuration is called %q", what, name).WithHint("%s", hint)
 }

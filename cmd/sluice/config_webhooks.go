@@ -125,10 +125,5 @@ func (set webhookSet) named(name string) (rules.Webhook, error) {
 	if len(set) == 0 {
 		return nil, errors.New("the service's configuration has no webhooks")
 	}
-	names := slices.Sorted(maps.Keys(set))
-	hint := rules.DidYouMean(name, names)
-	if hint == "" {
-		hint = "configured: " + strings.Join(names, ", ")
-	}
-	return nil, rules.At("", "no webhook of the configuration is called %q", name).WithHint("%s", hint)
+	return nil, unknown("webhook", name, slices.Sorted(maps.Keys(set)))
 }
