@@ -139,7 +139,7 @@ func parse(m Mount) (mount, error) {
 	drive := !at.rooted && len(at.segments) > 0 && isDrive(at.segments[0])
 	at.fold = drive || strings.HasPrefix(m.Prefix, `\\`)
 	switch {
-	case isURL(p.Slash):
+	case p.IsURL():
 		return at, fmt.Errorf("%q is object storage, which cannot be looked into; a prefix is of paths", p.Shown())
 	case strings.ContainsRune(m.Prefix, 0):
 		return at, errors.New("the prefix has a NUL byte")
@@ -226,20 +226,6 @@ func equalFold(a, b string) bool {
 
 func isDrive(segment string) bool {
 	return len(segment) == 2 && segment[1] == ':' && isLetter(segment[0])
-}
-
-// isURL reports whether a path is in object storage, as Path.Slash writes it.
-func isURL(slash string) bool {
-	scheme, _, found := strings.Cut(slash, "://")
-	if !found || len(scheme) < 2 || !isLetter(scheme[0]) {
-		return false
-	}
-	for i := range len(scheme) {
-		if c := scheme[i]; !isLetter(c) && (c < '0' || c > '9') && !strings.ContainsRune("+-.", rune(c)) {
-			return false
-		}
-	}
-	return true
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

@@ -12,10 +12,6 @@ import (
 	"github.com/sluiceproject/sluice/rules"
 )
 
-// encryptedSuffix is what ascp appends to the names of files that are encrypted
-// where they lie.
-const encryptedSuffix = ".aspera-env"
-
 // The limits of paths and of what is said of them, in bytes.
 const (
 	maxPath  = 32 << 10
@@ -65,7 +61,7 @@ func (m *Mounts) Open(ctx context.Context, e *rules.Event) (rules.Handle, error)
 		}, nil
 	}
 	for _, name := range names {
-		if _, err := root.Lstat(name + encryptedSuffix); err == nil {
+		if _, err := root.Lstat(name + rules.ContentProtection); err == nil {
 			return nil, notInspectable(rules.ReasonEncrypted, e.File, "is encrypted where it lies")
 		}
 	}
@@ -75,11 +71,11 @@ func (m *Mounts) Open(ctx context.Context, e *rules.Event) (rules.Handle, error)
 // find returns the mount of a path and the path beneath it.
 func (m *Mounts) find(p rules.Path) (at *mount, rest string, err error) {
 	name, _ := cutSuffixFold(p.Name(), m.suffix)
-	_, encrypted := cutSuffixFold(name, encryptedSuffix)
+	_, encrypted := cutSuffixFold(name, rules.ContentProtection)
 	switch {
 	case p.Raw == "":
 		return nil, "", rules.MissingError{Field: "file"}
-	case isURL(p.Slash):
+	case p.IsURL():
 		return nil, "", notInspectable(rules.ReasonObjectStorage, p, "is in object storage")
 	case strings.ContainsRune(p.Raw, 0):
 		return nil, "", notInspectable(rules.ReasonUnmounted, p, "has a NUL byte, which no path has")

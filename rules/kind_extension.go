@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// contentProtection is what ascp appends to the name of a file that the client
+// ContentProtection is what ascp appends to the name of a file that the client
 // encrypts at rest.
-const contentProtection = ".aspera-env"
+const ContentProtection = ".aspera-env"
 
 func extensionKind() Kind {
 	return Kind{
@@ -221,7 +221,7 @@ func bareName(name, partial string) string {
 		if partial != "" {
 			bare, _ = cutSuffixFold(bare, partial)
 		}
-		bare, _ = cutSuffixFold(bare, contentProtection)
+		bare, _ = cutSuffixFold(bare, ContentProtection)
 		if bare == name || bare == "" {
 			return name
 		}

@@ -50,6 +50,13 @@ func (p Path) Name() string {
 	return p.Slash[strings.LastIndexByte(p.Slash, '/')+1:]
 }
 
+// IsURL reports whether the path is in object storage, such as s3://bucket/a,
+// and so names no file.
+func (p Path) IsURL() bool {
+	scheme, _ := splitScheme(p.Slash)
+	return scheme != ""
+}
+
 // Shown returns the path without the credentials of a URL, fit for logs and
 // messages. Control characters are still in it. Where a colon and a slash could
 // begin a URL, at the path's start or inside, whatever could be credentials is
