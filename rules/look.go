@@ -137,7 +137,7 @@ type ContentEnv struct {
 }
 
 // errUnmounted says that there is no way to any file.
-var errUnmounted = &UninspectableError{Reason: ReasonUnmounted, Detail: "no mount is configured, so no file can be looked into"}
+var errUnmounted = &UninspectableError{Reason: ReasonUnmounted, Detail: "no mount is configured (files.mounts), so no file can be looked into"}
 
 // File opens the file, once for all rules. The caller does not close it.
 func (l *Look) File(ctx context.Context) (Handle, error) {
