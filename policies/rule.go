@@ -57,7 +57,7 @@ func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, wri
 	}
 	rule.Check, rule.Inspect, rule.Consume = compiled.Check, compiled.Inspect, compiled.Consume
 	rule.Remote, rule.Waits = compiled.Remote, compiled.Waits
-	rule.Values, rule.Reach = compiled.Values, compiled.Reach
+	rule.Values, rule.Reach, rule.Limits = compiled.Values, compiled.Reach, compiled.Limits
 	if compiled.Saw != nil {
 		rule.Saw = compiled.Saw
 	}

@@ -19,6 +19,8 @@ const (
 	CodeInternal Code = "1004"
 	// CodeSelector: whether a policy applies could not be told.
 	CodeSelector Code = "1005"
+	// CodeClient: the client may not ask for a token for such a path.
+	CodeClient Code = "1006"
 )
 
 // ServiceCode is a code that no rule gives, with what it means and what the
@@ -37,6 +39,7 @@ func ServiceCodes() []ServiceCode {
 		{CodeTimeout, "the event did not arrive in `limits.read_time`", "The Aspera server's file event did not arrive in time. Try again."},
 		{CodeInternal, "a fault inside sluice", "The file validation service has a fault and refuses to be safe. Tell the server's administrator."},
 		{CodeSelector, "a policy may or may not apply: the event lacks a field that `applies_to` names, or its path has a `..`", "It cannot be told which policy applies to this file. Check its path, or tell the server's administrator."},
+		{CodeClient, "a token is asked for what `upload` or `download` of the client does not allow", "This client may not ask for a token for that path. Ask the server's administrator."},
 	}
 }
 

@@ -54,6 +54,13 @@ type Event struct {
 
 	// File is the path of the file. Its zero value is an event without a file.
 	File Path
+	// Below says that File is a folder and the event is about whatever may be
+	// below it, and itself: a token request for a folder. Only what holds for all
+	// of it holds.
+	Below bool
+	// Client is who asks for a token, as the clients of the policy set are named;
+	// empty in events of a transfer.
+	Client string
 	// Size is the file's size in bytes, as far as the sender knows it: a
 	// growing file is larger when it stops.
 	Size Number

@@ -64,6 +64,8 @@ type Compiled struct {
 	Saw func(*Event) string
 	// Reach is what the settings object to, or nil where that is not compared.
 	Reach Reach
+	// Limits are put on what is granted when the rule is asked on request.
+	Limits GrantLimits
 }
 
 // Scope says when a question can be answered. Its zero value is always.
@@ -112,6 +114,9 @@ type Env struct {
 	Scanners func(name string) (*scan.Pool, error)
 	// Webhooks returns a webhook of the service's configuration, in the same way.
 	Webhooks func(name string) (Webhook, error)
+	// Grants verifies grants of the token endpoint; where it is nil, rules that
+	// want one cannot tell.
+	Grants *GrantEnv
 }
 
 // Builtin returns the kinds of rule, in the order of the reference.

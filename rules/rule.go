@@ -113,6 +113,8 @@ type Rule struct {
 	Reach Reach
 	// Saw returns the value that the question is about, for steps that passed.
 	Saw func(*Event) string
+	// Limits are put on what is granted when the rule is asked on request.
+	Limits GrantLimits
 }
 
 // PanicError is a panic inside a rule. The event that caused it is refused
