@@ -39,13 +39,21 @@ type connectionKey struct{}
 
 // Context is the ConnContext of the http.Server that serves the listener.
 func (c *Connections) Context(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connectionKey{}, conn)
+	return context.WithValue(ctx, connectionKey{}, bare(conn))
+}
+
+// bare returns the connection that carries a connection with TLS.
+func bare(conn net.Conn) net.Conn {
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		return secured.NetConn()
+	}
+	return conn
 }
 
 // State is the ConnState of the http.Server that serves the listener. A kept
 // connection begins anew with each request.
 func (c *Connections) State(conn net.Conn, state http.ConnState) {
-	if kept, ok := conn.(*counted); ok && state == http.StateIdle {
+	if kept, ok := bare(conn).(*counted); ok && state == http.StateIdle {
 		kept.sent.Store(false)
 		kept.served.Store(false)
 	}

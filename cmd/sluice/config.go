@@ -30,6 +30,8 @@ type config struct {
 	files           filesConfig
 	scanners        []scanner
 	webhooks        []webhookConfig
+	grants          grantsConfig
+	tokens          tokensConfig
 }
 
 func defaultConfig() config {
@@ -37,6 +39,7 @@ func defaultConfig() config {
 		listen: "127.0.0.1:8080", admin: "127.0.0.1:9080", policies: "policies",
 		uploadDirection: "recv", reloadInterval: time.Second, limits: validator.DefaultLimits(),
 		shutdownTimeout: 30 * time.Second, files: defaultFiles(),
+		grants: grantsConfig{skew: time.Minute}, tokens: defaultTokens(),
 	}
 }
 
@@ -56,6 +59,9 @@ const configSchema = `{
 	"scanners": ` + scannersSchema + `,
 	"files": ` + filesSchema + `,
 	"webhooks": ` + webhooksSchema + `,
+	"grants": ` + grantsSchema + `,
+	"docroots": ` + docrootsSchema + `,
+	"tokens": ` + tokensSchema + `,
 	"limits": {"type": "object", "additionalProperties": false, "minProperties": 1, "properties": {
 		"body": {"type": ["integer", "string"], "default": "1 MiB"},
 		"header": {"type": ["integer", "string"], "default": "64 KiB"},
@@ -96,6 +102,9 @@ type configSpec struct {
 	Files    filesSpec                             `json:"files"`
 	Scanners map[string]map[string]json.RawMessage `json:"scanners"`
 	Webhooks map[string]webhookSpec                `json:"webhooks"`
+	Grants   grantsSpec                            `json:"grants"`
+	Docroots map[string]string                     `json:"docroots"`
+	Tokens   tokensSpec                            `json:"tokens"`
 }
 
 // readConfig puts a configuration file over the defaults. The error is
@@ -123,7 +132,10 @@ func readConfig(name string) (config, error) {
 	if err := doc.Without(at).Decode("", &spec); err != nil && len(faults) == 0 {
 		return c, err
 	}
-	return c, slices.Concat(faults, c.apply(doc, &spec), c.applyWebhooks(doc, spec.Webhooks)).Err()
+	return c, slices.Concat(
+		faults, c.apply(doc, &spec), c.applyWebhooks(doc, spec.Webhooks),
+		c.applyGrants(doc, &spec.Grants, spec.Docroots), c.applyTokens(doc, &spec.Tokens),
+	).Err()
 }
 
 // apply takes over what the file says. It reads what the schema cannot.

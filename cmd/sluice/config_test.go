@@ -19,7 +19,7 @@ import (
 
 // sameConfig compares configurations member by member.
 var sameConfig = cmp.Options{
-	cmp.AllowUnexported(config{}, filesConfig{}, gateConfig{}, mountConfig{}),
+	cmp.AllowUnexported(config{}, grantsConfig{}, tokensConfig{}, filesConfig{}, gateConfig{}, mountConfig{}),
 	cmpopts.IgnoreFields(mountConfig{}, "prefixAt", "dirAt"),
 }
 
@@ -66,6 +66,15 @@ files:
   heads: {workers: 3, waiting: 0}
   wholes: {workers: 1, waiting: 5}
   deadline: 10s
+grants: {key_file: /var/lib/grant.pem, verify_key_files: [old.pem, other.pem], skew: 5m}
+docroots: {xfer: /srv/aspera/xfer/, win: 'C:\aspera', s3: s3://bucket/x, root: /}
+tokens:
+  listen: 127.0.0.1:9092
+  tls: {cert_file: a.pem, key_file: b.pem}
+  issuer: bearer
+  transfer: {remote_host: hst.example.com, ssh_port: 22, fasp_port: 33002, http_fallback: true, http_fallback_port: 443, cipher: aes-256}
+  node: {url: "https://hst:9092", user: n, password_file: n.txt, ca_file: ca.pem, pin_sha256: 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f, timeout: 2s, connections: 3, waiting: 0}
+  bearer: {access_key: ak, user_id: me, private_key_file: rsa.pem}
 `
 
 func TestEveryKeyIsRead(t *testing.T) {
@@ -92,6 +101,19 @@ func TestEveryKeyIsRead(t *testing.T) {
 				{Mount: files.Mount{Prefix: "C:/data", Dir: "/srv"}}, {Mount: files.Mount{Prefix: "/", Dir: "/nowhere"}},
 			},
 			readRate: 200_000_000, heads: gateConfig{3, 0}, wholes: gateConfig{1, 5}, deadline: 10 * time.Second,
+		},
+		grants: grantsConfig{
+			keyFile: "/var/lib/grant.pem", verifyFiles: []string{"old.pem", "other.pem"}, skew: 5 * time.Minute,
+			docroots: map[string]string{"xfer": "/srv/aspera/xfer", "win": "C:/aspera", "s3": "s3://bucket/x", "root": ""},
+		},
+		tokens: tokensConfig{
+			listen: "127.0.0.1:9092", certFile: "a.pem", keyFile: "b.pem", issuer: "bearer",
+			transfer: transferConfig{"hst.example.com", 22, 33002, true, 443, "aes-256"},
+			node: nodeConfig{
+				URL: "https://hst:9092", User: "n", PasswordFile: "n.txt", CAFile: "ca.pem",
+				PinSHA256: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", Timeout: 2 * time.Second, Connections: 3,
+			},
+			bearer: bearerConfig{"ak", "me", "rsa.pem"},
 		},
 	}
 	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
@@ -144,7 +166,7 @@ func TestDefaultsAreThoseOfTheShippedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{
-		"listen", "admin", "policies", "default", "upload_direction", "# partial_suffix", "# scanners", "# webhooks", "reload_interval", "limits", "  body", "  header", "  header_time",
+		"listen", "admin", "policies", "default", "upload_direction", "# partial_suffix", "# scanners", "# webhooks", "# grants", "# docroots", "# tokens", "reload_interval", "limits", "  body", "  header", "  header_time",
 		"  read_time", "  idle_time", "  connections", "  requests", "shutdown", "  delay", "  timeout",
 		"files", "  deadline", "  heads", "    # workers", "    waiting", "  wholes", "  # read_rate", "  # mounts",
 	} {
@@ -176,7 +198,7 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 			"unknown key that is like none", "shutdown: {x: 1}\n",
 			[]string{`1:12: unknown key "x"; known here: delay, timeout`},
 		},
-		{"a key of another group", "timeout: 1s\n", []string{`1:1: unknown key "timeout"; known here: admin, default, files, limits, listen, partial_suffix, policies, reload_interval, scanners, shutdown, upload_direction, webhooks`}},
+		{"a key of another group", "timeout: 1s\n", []string{`1:1: unknown key "timeout"; known here: admin, default, docroots, files, grants, limits, listen, partial_suffix, policies, reload_interval, scanners, shutdown, tokens, upload_direction, webhooks`}},
 		{"a key twice", "listen: a:1\nlisten: b:1\n", []string{`2:1: the key "listen" is given twice, first in line 1`}},
 		{"a choice", "default: acept\n", []string{`1:10: "default" cannot be "acept"; it is one of accept, reject; did you mean "accept"?`}},
 		{"a direction", "upload_direction: upload\n", []string{`1:19: "upload_direction" cannot be "upload"; it is one of recv, send`}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -39,9 +40,23 @@ func open(address string, limits validator.Limits, connections *validator.Connec
 
 func (l *listening) address() string { return l.listener.Addr().String() }
 
+// secure makes the listener speak TLS, by files in PEM.
+func (l *listening) secure(certFile, keyFile string) error {
+	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return err
+	}
+	l.server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}
+	return nil
+}
+
 // serve returns nil once shutdown was called.
 func (l *listening) serve() error {
-	if err := l.server.Serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
+	serve := l.server.Serve
+	if l.server.TLSConfig != nil {
+		serve = func(inner net.Listener) error { return l.server.ServeTLS(inner, "", "") }
+	}
+	if err := serve(l.listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
