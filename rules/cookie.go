@@ -1,12 +1,14 @@
-package validator
+package rules
 
 import "strings"
 
-// redactCookie keeps what a cookie says of the application that started a
-// transfer, and nothing else: the rest names people and can carry secrets.
+// ShownCookie returns what a cookie says of the application that started a
+// transfer, and nothing else: the rest names people and can carry secrets. Whatever
+// else it is, it is "…".
 //
 //	aspera.faspex20:u:2fb0…  →  aspera.faspex20
-func redactCookie(cookie string) string {
+func (e *Event) ShownCookie() string {
+	cookie := e.Cookie
 	if cookie == "" {
 		return ""
 	}

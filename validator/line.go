@@ -60,7 +60,7 @@ func appendEvent(b []byte, e *rules.Event) []byte {
 		b = append(b, `,"size":`...)
 		b = strconv.AppendInt(b, e.Size.Value, 10)
 	}
-	return appendText(b, `,"cookie":`, redactCookie(e.Cookie))
+	return appendText(b, `,"cookie":`, e.ShownCookie())
 }
 
 // appendOddities appends what a plain accepted event does not have.
