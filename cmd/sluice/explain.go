@@ -44,7 +44,11 @@ func (c *explainCmd) Run(ctx context.Context, std *stdio) error {
 	if err != nil {
 		return mistakes(std, err, 2)
 	}
-	options, _, err := settings.policyOptions()
+	keys, err := settings.openGrants(false)
+	if err != nil {
+		return mistakes(std, err, 2)
+	}
+	options, _, err := settings.policyOptions(keys)
 	if err != nil {
 		return mistakes(std, err, 2)
 	}

@@ -87,10 +87,15 @@ type server struct {
 	log      log
 	live     *policies.Live
 	pools    scannerSet
+	giving   *tokenService // nil where no tokens are given out
+	decides  validator.Decider
 	registry *prometheus.Registry
 	service  *listening
 	admin    *listening
 	draining atomic.Bool
+
+	turnedAway prometheus.Counter
+	unread     func(net.Addr)
 }
 
 // newServer loads the policies and opens both listeners, so that whatever is
@@ -98,8 +103,15 @@ type server struct {
 func newServer(settings config, std *stdio) (*server, error) {
 	s := &server{config: settings, registry: prometheus.NewRegistry()}
 	s.log = newLog(std.err)
-	options, scanners, err := settings.policyOptions()
+	keys, err := settings.openGrants(true)
 	if err != nil {
+		return nil, err
+	}
+	options, scanners, err := settings.policyOptions(keys)
+	if err != nil {
+		return nil, err
+	}
+	if s.giving, err = settings.openTokens(keys); err != nil {
 		return nil, err
 	}
 	live, err := policies.Open(settings.policies, options, time.Now, s.policiesChanged)
@@ -111,6 +123,8 @@ func newServer(settings config, std *stdio) (*server, error) {
 	validator.RegisterPolicies(s.registry, s.status)
 	s.pools = scanners
 	validator.RegisterScanners(s.registry, scanners.stats)
+	s.decides = s.decider()
+	s.countConnections()
 	if err := s.listen(); err != nil {
 		s.log.flush()
 		return nil, err
@@ -132,11 +146,13 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	go s.reloadOnChange(watching)
 	go s.reloadOnSignal(watching, hangup)
 
-	failed := make(chan error, 2)
-	go func() { failed <- s.service.serve() }()
-	go func() { failed <- s.admin.serve() }()
+	failed := make(chan error, 3)
+	for _, l := range s.listeners() {
+		go func() { failed <- l.serve() }()
+	}
 	s.log.Info("ready", zap.String("version", version), zap.String("listen", s.service.address()), zap.String("admin", s.admin.address()),
 		zap.String("policies", s.policies), zap.String("default", s.defaultVerdict()))
+	s.tokensReady()
 	select {
 	case err := <-failed:
 		return errors.Join(err, s.drain())
@@ -151,6 +167,11 @@ func (s *server) drain() error {
 	<-time.After(s.shutdownDelay)
 	ctx, cancel := context.WithTimeout(context.Background(), s.shutdownTimeout)
 	defer cancel()
+	if s.giving != nil && s.giving.own != nil {
+		if err := s.giving.own.shutdown(ctx); err != nil {
+			s.log.Warn("some token requests were cut off", zap.Error(err))
+		}
+	}
 	if err := s.service.shutdown(ctx); err != nil {
 		s.log.Error("some events were cut off", zap.Error(err))
 		_ = s.admin.shutdown(ctx)
@@ -185,51 +206,4 @@ func (s *server) defaultVerdict() string {
 		return "accept"
 	}
 	return "reject"
-}
-
-// listen opens both listeners.
-func (s *server) listen() error {
-	connections := s.connections()
-	service, err := open(s.config.listen, s.limits, connections, s.log.Logger)
-	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
-	}
-	admin, err := open(s.config.admin, s.limits, validator.NewConnections(maxAdmin, func() {}, func(net.Addr) {}), s.log.Logger)
-	if err != nil {
-		return errors.Join(fmt.Errorf("--admin: %w", err), service.close())
-	}
-	decoder := validator.Decoder{UploadIs: s.uploadDirection}
-	service.server.Handler = connections.Handler(validator.New(validator.Options{
-		Decider: s.decider(), Decoder: decoder, Limits: s.limits,
-		Close: func() bool { return s.draining.Load() || connections.Crowded() },
-		Now:   time.Now, Log: s.log.Logger, Registerer: s.registry,
-	}))
-	admin.server.Handler = validator.NewAdmin(validator.AdminOptions{
-		Status: s.status, Policies: s.policyList, Reload: s.live.Reload,
-		Explainer: validator.Explainer{Decoder: decoder, Limit: s.limits.Body, Now: time.Now, Decide: s.explain},
-		Degraded:  s.pools.degraded, Draining: s.draining.Load, Log: s.log.Logger, Registry: s.registry,
-	})
-	s.service, s.admin = service, admin
-	return nil
-}
-
-// maxAdmin is how many connections the admin listener keeps open.
-const maxAdmin = 256
-
-// connections bounds those of the service listener and counts what it turns
-// away.
-func (s *server) connections() *validator.Connections {
-	refused := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "sluice_connections_refused_total",
-		Help: "Connections that were closed at once because limits.connections were open.",
-	})
-	unread := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "sluice_connections_unread_total",
-		Help: "Connections that ended before a whole request was read.",
-	})
-	s.registry.MustRegister(refused, unread)
-	return validator.NewConnections(s.limits.Connections, refused.Inc, func(remote net.Addr) {
-		unread.Inc()
-		s.log.Warn("connection ended before a whole request was read", zap.Stringer("remote", remote))
-	})
 }

@@ -14,7 +14,7 @@ import (
 // policyOptions say how the service compiles its policies. What explains its
 // decisions compiles them in the same way.
 // Scanners and webhooks are asked for when a rule first wants them.
-func (c *config) policyOptions() (o policies.Options, scanners scannerSet, err error) {
+func (c *config) policyOptions(keys grantKeys) (o policies.Options, scanners scannerSet, err error) {
 	content, err := c.content(time.Now)
 	if err != nil {
 		return o, nil, err
@@ -28,7 +28,7 @@ func (c *config) policyOptions() (o policies.Options, scanners scannerSet, err e
 	}
 	return policies.Options{
 		Kinds: rules.Builtin(), AcceptByDefault: c.acceptByDefault, Content: content,
-		Env: rules.Env{PartialSuffix: c.partialSuffix, Scanners: scanners.named, Webhooks: hooks.named},
+		Env: rules.Env{PartialSuffix: c.partialSuffix, Scanners: scanners.named, Webhooks: hooks.named, Grants: c.grantEnv(keys)},
 	}, scanners, nil
 }
 
@@ -82,6 +82,11 @@ func summary(p *policies.Policy) validator.PolicySummary {
 
 // policiesChanged logs what became of a reload.
 func (s *server) policiesChanged(status policies.Status) {
+	if status.Err == nil && s.giving != nil {
+		if err := s.giving.use(status.Snapshot.Clients); err != nil { // What compiles is sound.
+			s.log.Error("clients not taken over, the old ones stay", zap.Error(err))
+		}
+	}
 	if status.Err != nil {
 		s.log.Error("policies not reloaded, the old ones stay in force",
 			zap.String("revision", status.Snapshot.Revision), zap.String("mistakes", status.Err.Error()))
