@@ -7,6 +7,8 @@ import "github.com/sluiceproject/sluice/rules"
 const (
 	// reasonAborted: the connection broke before the whole body was there.
 	reasonAborted = "aborted"
+	// reasonClientLimit: a token is asked for what the client may not ask for.
+	reasonClientLimit = "client_limit"
 	// reasonDepth: nested beyond rules.MaxDepth.
 	reasonDepth = "depth"
 	// reasonDuplicate: a member is given twice in one object.
@@ -19,6 +21,11 @@ const (
 	reasonFile = "file"
 	// reasonMethod: the request is not a POST.
 	reasonMethod = "method"
+	// reasonPolicyLimit: a token is asked for more files than a rule allows.
+	reasonPolicyLimit = "policy_limit"
+	// reasonRequest: a token request that does not say what is wanted, or asks for
+	// too much at once.
+	reasonRequest = "request"
 	// reasonSize: the size is not a whole number from 0 to 2⁶³−1.
 	reasonSize = "size"
 	// reasonStartStop: the phase is missing or unknown.
@@ -38,12 +45,13 @@ const (
 )
 
 // MalformedReasons returns every word that Fault.Reason can be for an event
-// that could not be read, in alphabetical order: those of Decoder.Decode, and
-// those of a body that never came so far (aborted, method, timeout, too_large).
+// that could not be read, in alphabetical order: those of Decoder.Decode,
+// those of a body that never came so far (aborted, method, timeout, too_large),
+// and those of token requests alone (client_limit, policy_limit, request).
 func MalformedReasons() []string {
 	return []string{
-		reasonAborted, reasonDepth, reasonDuplicate, reasonEmpty, reasonEncoding,
-		reasonFile, reasonMethod, reasonSize, reasonStartStop, reasonSyntax,
+		reasonAborted, reasonClientLimit, reasonDepth, reasonDuplicate, reasonEmpty, reasonEncoding,
+		reasonFile, reasonMethod, reasonPolicyLimit, reasonRequest, reasonSize, reasonStartStop, reasonSyntax,
 		reasonTimeout, reasonTooLarge, reasonTrailing, reasonTruncated, reasonType,
 	}
 }

@@ -549,8 +549,11 @@ func TestMalformedReasons(t *testing.T) {
 	if !slices.IsSorted(given) || len(slices.Compact(slices.Clone(given))) != len(given) {
 		t.Errorf("not in order, or given twice: %q", given)
 	}
-	// Those that no body brings about are set by the transport.
-	seen := map[string]bool{"too_large": true, "timeout": true, "aborted": true, "method": true}
+	// Those that no body brings about are set by the transport, and by the token endpoint.
+	seen := map[string]bool{
+		"too_large": true, "timeout": true, "aborted": true, "method": true,
+		"client_limit": true, "policy_limit": true, "request": true,
+	}
 	for _, h := range hostile() {
 		seen[h.reason] = true
 	}

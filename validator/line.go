@@ -51,11 +51,15 @@ func appendLine(b []byte, e *rules.Event, d *rules.Decision) []byte {
 
 func appendEvent(b []byte, e *rules.Event) []byte {
 	b = appendText(b, `,"user":`, e.User)
+	b = appendText(b, `,"client":`, e.Client)
 	b = appendText(b, `,"client_ip":`, e.ClientIP)
 	b = appendText(b, `,"host":`, e.Host)
 	b = appendText(b, `,"session_id":`, e.SessionID)
 	b = appendText(b, `,"xfer_id":`, e.TransferID)
 	b = appendText(b, `,"file":`, e.File.Shown())
+	if e.Below {
+		b = append(b, `,"below":true`...)
+	}
 	if e.Size.Known {
 		b = append(b, `,"size":`...)
 		b = strconv.AppendInt(b, e.Size.Value, 10)
