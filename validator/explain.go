@@ -53,7 +53,7 @@ type ExplainedPolicy struct {
 	// Mode is enforce, shadow or off.
 	Mode string `json:"mode"`
 	// Applies is yes, no, session (nothing is asked about the session, because its
-	// files will be judged), unclear (the event lacks what would tell) or off.
+	// files will be judged), request (the same of a token request), unclear (the event lacks what would tell) or off.
 	Applies string `json:"applies"`
 	// Why has a text for each key of applies_to because of which it is not yes.
 	Why []string `json:"why,omitempty"`

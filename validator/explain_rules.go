@@ -36,7 +36,8 @@ type ExplainedRule struct {
 	// Inspected is how many bytes were looked at, of Total; absent if unknown.
 	Inspected *int64 `json:"inspected,omitempty"`
 	Total     *int64 `json:"total,omitempty"`
-	// Reason is one word for why not all was looked at.
+	// Reason is one word for why not all was looked at, or for why a grant does not
+	// hold.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -71,6 +72,9 @@ func explainStep(e *rules.Event, s *rules.Step) ExplainedRule {
 	told.Saw = shown(s.Saw(e))
 	if s.Detail != nil {
 		told.Code, told.Message = string(s.Detail.Verdict.Code), s.Detail.Verdict.Message
+		if s.Detail.Reason != "" {
+			told.Reason = s.Detail.Reason
+		}
 		if s.Detail.Err != nil {
 			told.Error = shown(s.Detail.Err.Error())
 		}
@@ -120,6 +124,8 @@ func notAsked(e *rules.Event, d *rules.Decision, r *rules.Rule) ExplainedRule {
 		told.Why = "it is asked on " + r.Phases.String() + ", not on " + e.Phase.String()
 	case r.NeedsFile && !e.HasFile():
 		told.Why = "it needs a file, and the event is about the session"
+	case r.NeedsName && e.Below:
+		told.Why = "it judges the names of files, and a whole folder is asked for"
 	case d.Rule != "":
 		told.Why = d.Policy + "/" + d.Rule + " refused before"
 	case d.Code == rules.CodeSelector:

@@ -388,6 +388,16 @@ func TestReferenceOfTheLog(t *testing.T) {
 			}
 		}
 	}
+	var request bytes.Buffer // Of what only a request for a token has.
+	e := &rules.Event{Phase: rules.PhaseRequest, Client: "portal", File: rules.ParsePath("/ingest"), Below: true}
+	validator.Logged(byChain(), zapcore.AddSync(&request)).Decide(t.Context(), e)
+	var fields map[string]any
+	if err := json.Unmarshal(request.Bytes(), &fields); err != nil {
+		t.Fatal(err)
+	}
+	for name := range fields {
+		got[name] = true
+	}
 	slices.Sort(want)
 	var names []string
 	for name := range got {

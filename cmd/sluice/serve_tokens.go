@@ -40,10 +40,11 @@ func (c *config) signingKey() string {
 // openGrants reads the keys. Where tokens are given out the key that signs is made
 // if it is not there, but only by the service itself.
 func (c *config) openGrants(serving bool) (g grantKeys, err error) {
+	options := grants.VerifierOptions{Skew: c.grants.skew}
 	if serving && c.tokens.listen != "" {
 		g.keys, g.created, err = grants.OpenKeys(grants.KeyOptions{KeyFile: c.signingKey(), VerifyFiles: c.grants.verifyFiles})
 		if err == nil {
-			g.verifier = grants.NewVerifier(g.keys, grants.VerifierOptions{Skew: c.grants.skew})
+			g.verifier = grants.NewVerifier(g.keys, options)
 		}
 		return g, err
 	}
@@ -53,8 +54,12 @@ func (c *config) openGrants(serving bool) (g grantKeys, err error) {
 			files = append([]string{name}, files...)
 		}
 	}
-	if len(files) > 0 {
-		g.verifier, err = grants.OpenVerifier(files...)
+	if len(files) == 0 {
+		return g, nil
+	}
+	keys, err := grants.OpenVerifyKeys(files...)
+	if err == nil {
+		g.verifier = grants.NewVerifier(keys, options)
 	}
 	return g, err
 }
