@@ -2,15 +2,11 @@ package policies
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sluiceproject/sluice/policies/document"
 	"github.com/sluiceproject/sluice/rules"
 )
-
-// maxLife is the longest that a token may be valid.
-const maxLife = 720 * time.Hour
 
 // Client is a program that may ask for tokens.
 type Client struct {
@@ -91,21 +87,11 @@ func compileClient(doc *document.Document, part string, written map[string]any) 
 	}
 	if life := text("max_life"); life != "" {
 		var err error
-		if client.MaxLife, err = time.ParseDuration(life); err != nil || client.MaxLife <= 0 || client.MaxLife > maxLife {
-			faults = append(faults, doc.At(part+"/max_life", "%q is not a time such as 30m or 8h, up to 720h", life).WithHint(inHours(life)))
+		if client.MaxLife, err = rules.ParseLife(life); err != nil {
+			faults = append(faults, mistaken(doc, part+"/max_life", err))
 		}
 	}
 	return client, faults
-}
-
-// inHours is the hint at a time in days, such as 7d.
-func inHours(text string) string {
-	days, isDays := strings.CutSuffix(strings.TrimRight(text, "ays"), "d")
-	var n int
-	if _, err := fmt.Sscanf(days, "%d", &n); !isDays || err != nil || n < 1 || n > 30 {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", fmt.Sprintf("%dh", 24*n))
 }
 
 // duplicateClients reports clients that share a name.

@@ -17,7 +17,7 @@ const (
 	minCost, maxCost    = 4, 31
 	bcryptLength        = 60
 	bcryptAlphabet      = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	howToHash           = "hash it, for example with `htpasswd -nBC 12 NAME`, and write in quotes what follows the colon"
+	howToHash           = "hash it with `sluice password`, and write in quotes what that prints"
 	argonForm           = "it looks like $argon2id$v=19$m=65536,t=3,p=4$SALT$HASH, with at most 1 GiB of memory (m=1048576) and 64 passes (t=64)"
 	bcryptForm          = "it looks like $2y$12$ and 53 more letters, digits, dots and slashes; the cost is from 04 to 31"
 	notHashed           = `"password_hash" is not a hash of a password`

@@ -93,7 +93,7 @@ func TestClientsWithMistakes(t *testing.T) {
 		return before + after
 	}
 	const (
-		notHash   = `clients.yaml:4:20: "password_hash" is not a hash of a password; hash it, for example with ` + "`htpasswd -nBC 12 NAME`, and write in quotes what follows the colon"
+		notHash   = `clients.yaml:4:20: "password_hash" is not a hash of a password; hash it with ` + "`sluice password`, and write in quotes what that prints"
 		notArgon  = `clients.yaml:4:20: "password_hash" is not a whole argon2id hash; it looks like $argon2id$v=19$m=65536,t=3,p=4$SALT$HASH, with at most 1 GiB of memory (m=1048576) and 64 passes (t=64)`
 		notBcrypt = `clients.yaml:4:20: "password_hash" is not a whole bcrypt hash; it looks like $2y$12$ and 53 more letters, digits, dots and slashes; the cost is from 04 to 31`
 	)

@@ -40,6 +40,8 @@ func (p *Policy) consider(e *rules.Event) rules.Considered {
 		c.Standing, c.Why = rules.NotMatched, differs
 	case len(unknown) == 1 && unknown[0].Key == "path" && !e.HasFile():
 		c.Standing, c.Why = rules.SessionPasses, unknown
+	case len(unknown) > 0 && p.selects.fields&unknownOf(e)&^lets(e) == 0:
+		c.Standing, c.Why = rules.RequestPasses, unknown
 	case len(unknown) > 0:
 		c.Standing, c.Why = rules.Unclear, unknown
 	}
@@ -49,18 +51,21 @@ func (p *Policy) consider(e *rules.Event) rules.Considered {
 // mismatches returns the keys of applies_to that do not match an event, or of
 // which that cannot be told.
 func (s *selector) mismatches(e *rules.Event) (list []rules.Mismatch) {
-	look := func(field fieldSet, known, matches bool, m rules.Mismatch) {
-		if s.fields&field != 0 && (!known || !matches) {
-			m.Unknown = !known
+	missing := unknownOf(e)
+	look := func(field fieldSet, matches bool, m rules.Mismatch) {
+		if m.Unknown = missing&field != 0; s.fields&field != 0 && (m.Unknown || !matches) {
+			if m.Unknown && e.Phase == rules.PhaseRequest && field&(byHost|byClient) != 0 {
+				m.Saw = "" // Whatever the event says.
+			}
 			list = append(list, m)
 		}
 	}
-	look(byDirection, e.Direction != rules.DirectionUnknown, s.uploads && e.Direction == rules.Upload || s.downloads && e.Direction == rules.Download,
+	look(byDirection, s.uploads && e.Direction == rules.Upload || s.downloads && e.Direction == rules.Download,
 		rules.Mismatch{Key: "direction", Saw: sawDirection(e.Direction), Wanted: s.directions()})
-	look(byUser, e.User != "", matchesName(s.users, e.User), rules.Mismatch{Key: "user", Saw: e.User, Wanted: s.users})
-	look(byHost, e.Host != "", matchesName(s.hosts, e.Host), rules.Mismatch{Key: "host", Saw: e.Host, Wanted: s.hosts})
-	look(byClient, e.ClientAddr.IsValid(), s.hasClient(e.ClientAddr), rules.Mismatch{Key: "client_ip", Saw: e.ClientIP, Wanted: s.ranges()})
-	look(byPath, e.File.Raw != "" && !e.File.Up, matchesPath(s.paths, e.File.Slash), rules.Mismatch{Key: "path", Saw: e.File.Shown(), Wanted: s.paths})
+	look(byUser, matchesName(s.users, e.User), rules.Mismatch{Key: "user", Saw: e.User, Wanted: s.users})
+	look(byHost, matchesName(s.hosts, e.Host), rules.Mismatch{Key: "host", Saw: e.Host, Wanted: s.hosts})
+	look(byClient, s.hasClient(e.ClientAddr), rules.Mismatch{Key: "client_ip", Saw: e.ClientIP, Wanted: s.ranges()})
+	look(byPath, matchesPath(s.paths, e), rules.Mismatch{Key: "path", Saw: e.File.Shown(), Wanted: s.paths})
 	return list
 }
 
@@ -109,10 +114,15 @@ func matchesName(globs []string, name string) bool {
 	return len(list.AppendMatches(nil, name)) > 0
 }
 
-func matchesPath(globs []string, path string) bool {
+// matchesPath reports whether a glob matches the path of an event's file, or some
+// of what may be below its folder.
+func matchesPath(globs []string, e *rules.Event) bool {
 	var list rules.PathGlobs
 	for _, glob := range globs {
 		list.Add(glob, 0)
 	}
-	return list.Match(path)
+	if e.Below {
+		return list.Meets(e.File.Slash)
+	}
+	return list.Match(e.File.Slash)
 }

@@ -133,9 +133,22 @@ func outcomeOf(d rules.Decision) outcome {
 	return o
 }
 
+// glob reports whether a glob of paths matches the event's path; of a folder, some
+// of what may be below it, or with whole all of it.
+func glob(glob string, e *rules.Event, whole bool) bool {
+	if e.Below {
+		var one rules.PathGlobs
+		one.Add(glob, 0)
+		return whole && one.Covers(e.File.Slash) || !whole && one.Meets(e.File.Slash)
+	}
+	ok, err := doublestar.Match(glob, e.File.Slash)
+	return ok && err == nil
+}
+
 // matches reports whether a policy applies as far as the event's fields tell,
 // and the first field that would be needed to tell, of all that it lacks.
-func (w *wrote) matches(e *rules.Event) (match bool, missing []string) {
+func (w *wrote) matches(e *rules.Event, whole bool) (match bool, missing []string) {
+	request := e.Phase == rules.PhaseRequest
 	look := func(field string, list []string, known bool, match func(string) bool) bool {
 		switch {
 		case list == nil:
@@ -155,17 +168,14 @@ func (w *wrote) matches(e *rules.Event) (match bool, missing []string) {
 	}
 	match = look("direction", w.direction, e.Direction != rules.DirectionUnknown, func(d string) bool { return d == e.Direction.String() })
 	match = look("user", w.user, e.User != "", name(e.User)) && match
-	match = look("host", w.host, e.Host != "", name(e.Host)) && match
-	match = look("client_ip", w.addr, e.ClientAddr.IsValid(), func(text string) bool {
+	match = look("host", w.host, e.Host != "" && !request, name(e.Host)) && match
+	match = look("client_ip", w.addr, e.ClientAddr.IsValid() && !request, func(text string) bool {
 		if !strings.Contains(text, "/") {
 			return netip.MustParseAddr(text) == e.ClientAddr
 		}
 		return netip.MustParsePrefix(text).Contains(e.ClientAddr)
 	}) && match
-	match = look("file", w.path, e.File.Raw != "" && !e.File.Up, func(glob string) bool {
-		ok, err := doublestar.Match(glob, e.File.Slash)
-		return ok && err == nil
-	}) && match
+	match = look("file", w.path, e.File.Raw != "" && !e.File.Up, func(text string) bool { return glob(text, e, whole) }) && match
 	return match, missing
 }
 
@@ -174,19 +184,24 @@ func naive(set []*wrote, acceptByDefault bool, e *rules.Event) outcome {
 	o := outcome{}
 	var apply []*wrote
 	for _, w := range set {
-		match, missing := w.matches(e)
+		match, missing := w.matches(e, false)
+		all, _ := w.matches(e, true)
+		judgedLater := func(field string) bool {
+			return field == "file" && !e.HasFile() || (field == "host" || field == "client_ip") && e.Phase == rules.PhaseRequest
+		}
+		passes := !slices.ContainsFunc(missing, func(field string) bool { return !judgedLater(field) })
 		switch {
 		case w.mode == "off" || !match:
 		case len(missing) == 0:
 			apply = append(apply, w)
 			fallthrough
-		case slices.Equal(missing, []string{"file"}) && !e.HasFile():
-			// A session: the policy lets it pass, its files will be judged.
-			if w.mode != "shadow" {
+		case passes:
+			// The policy lets it pass, because its files will be judged.
+			if w.mode != "shadow" && all {
 				o.Applied++
 			}
 		case w.mode != "shadow":
-			return outcome{Code: rules.CodeSelector, Policy: w.name, Field: missing[0]}
+			return outcome{Code: rules.CodeSelector, Policy: w.name, Field: slices.DeleteFunc(missing, judgedLater)[0]}
 		}
 	}
 	for _, cost := range []rules.Cost{rules.Metadata, rules.Head, rules.File} {
@@ -280,7 +295,7 @@ func choosePolicy(choose chooser, i int, rare bool) *wrote {
 		}
 		if choose(4) == 0 {
 			for p := rules.PhaseRequest; p < rules.PhaseCount; p++ {
-				if p == rules.PhaseRequest && w.addr != nil {
+				if p == rules.PhaseRequest && (w.addr != nil || w.host != nil) {
 					continue // The compiler refuses it: such a rule is never asked then.
 				}
 				if kindOf(kind).Phases.Has(p) && (r.on == nil || choose(2) == 0) {
@@ -305,6 +320,7 @@ func chooseEvent(choose chooser, n int) rules.Event {
 		Size: one(choose, rules.Known(1), rules.Number{}),
 	}
 	e.ClientAddr, _ = netip.ParseAddr(e.ClientIP)
+	e.Below = e.Phase == rules.PhaseRequest && e.File.Raw != "" && choose(2) == 0
 	return e
 }
 

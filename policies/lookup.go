@@ -28,25 +28,13 @@ func (x *index) newScratch() *scratch {
 
 // candidates returns, in order, the policies that apply to an event, or may
 // apply: unknown are the fields that the event lacks, and policies that select
-// by one of those are among the candidates whatever they ask of it.
-func (x *index) candidates(e *rules.Event, sc *scratch) (list []int32, unknown fieldSet) {
-	if e.Direction == rules.DirectionUnknown {
-		unknown |= byDirection
-	}
-	if e.User == "" {
-		unknown |= byUser
-	}
-	if e.Host == "" {
-		unknown |= byHost
-	}
-	if !e.ClientAddr.IsValid() {
-		unknown |= byClient
-	}
-	if e.File.Raw == "" || e.File.Up {
-		unknown |= byPath
-	}
+// by one of those are among the candidates whatever they ask of it. To what may
+// be below a folder those apply whose globs match any of it; with whole, those
+// of which a glob matches all of it.
+func (x *index) candidates(e *rules.Event, sc *scratch, whole bool) (list []int32, unknown fieldSet) {
+	unknown = unknownOf(e)
 	ask := x.used &^ unknown
-	x.match(e, sc, ask)
+	x.match(e, sc, ask, whole)
 	sc.candidates = x.intersect(e.Direction, sc, ask)
 	for f := range sc.own {
 		sc.own[f].clear()
@@ -54,8 +42,43 @@ func (x *index) candidates(e *rules.Event, sc *scratch) (list []int32, unknown f
 	return sc.candidates, unknown
 }
 
+// unknownOf returns the fields that an event lacks. Who asks for a token is not
+// who transfers, and asks no Aspera server: its address and the host are not
+// known then, whatever the event says.
+func unknownOf(e *rules.Event) (unknown fieldSet) {
+	if e.Direction == rules.DirectionUnknown {
+		unknown |= byDirection
+	}
+	if e.User == "" {
+		unknown |= byUser
+	}
+	if e.Host == "" || e.Phase == rules.PhaseRequest {
+		unknown |= byHost
+	}
+	if !e.ClientAddr.IsValid() || e.Phase == rules.PhaseRequest {
+		unknown |= byClient
+	}
+	if e.File.Raw == "" || e.File.Up {
+		unknown |= byPath
+	}
+	return unknown
+}
+
+// lets returns the fields that need not be known for an event to pass by the
+// policies that select by them: its files will be judged, by path in a session,
+// and by the client and the host when those are known.
+func lets(e *rules.Event) (fields fieldSet) {
+	if !e.HasFile() {
+		fields |= byPath
+	}
+	if e.Phase == rules.PhaseRequest {
+		fields |= byHost | byClient
+	}
+	return fields
+}
+
 // match looks up each field that is asked and marks the policies found.
-func (x *index) match(e *rules.Event, sc *scratch, ask fieldSet) {
+func (x *index) match(e *rules.Event, sc *scratch, ask fieldSet, whole bool) {
 	sc.none = 0
 	if ask&byUser != 0 {
 		sc.postings = x.users.AppendMatches(sc.postings[:0], e.User)
@@ -66,7 +89,7 @@ func (x *index) match(e *rules.Event, sc *scratch, ask fieldSet) {
 		x.mark(sc, hostField)
 	}
 	if ask&byPath != 0 {
-		sc.postings = x.paths.AppendMatches(sc.postings[:0], e.File.Slash)
+		sc.postings = x.matchPath(e, sc.postings[:0], whole)
 		x.mark(sc, pathField)
 	}
 	if ask&byClient != 0 {
@@ -75,6 +98,18 @@ func (x *index) match(e *rules.Event, sc *scratch, ask fieldSet) {
 			sc.postings = append(sc.postings, id)
 		}
 		x.mark(sc, clientField)
+	}
+}
+
+// matchPath appends the postings of the globs that match an event's path.
+func (x *index) matchPath(e *rules.Event, to []int32, whole bool) []int32 {
+	switch {
+	case !e.Below:
+		return x.paths.AppendMatches(to, e.File.Slash)
+	case whole:
+		return x.paths.AppendCovering(to, e.File.Slash)
+	default:
+		return x.paths.AppendMeeting(to, e.File.Slash)
 	}
 }
 

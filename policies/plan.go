@@ -114,9 +114,12 @@ type planner struct {
 
 // rule plans one rule.
 func (p *planner) rule(policy *Policy, r *rules.Rule) PlannedRule {
-	phases := r.Phases.Names()
-	planned := PlannedRule{Rule: r.Name, Kind: r.Kind, Mode: r.Mode.String(), Phases: phases, First: phases[0], Cost: r.Cost.String(), Needs: []string{}}
-	for _, s := range settingsOf(p.count(r.Phases)) {
+	phases := r.Phases
+	if policy.selects.fields&(byClient|byHost) != 0 {
+		phases &^= rules.Phases(rules.PhaseRequest) // Its policy asks nothing then.
+	}
+	planned := PlannedRule{Rule: r.Name, Kind: r.Kind, Mode: r.Mode.String(), Phases: phases.Names(), First: first(r, phases).String(), Cost: r.Cost.String(), Needs: []string{}}
+	for _, s := range settingsOf(p.count(phases)) {
 		planned.Needs = append(planned.Needs, s.String())
 	}
 	if kind := p.kinds[r.Kind]; kind != nil && kind.Needs != "" {
@@ -128,6 +131,18 @@ func (p *planner) rule(policy *Policy, r *rules.Rule) PlannedRule {
 	}
 	planned.Notes = notes(policy, r)
 	return planned
+}
+
+// first returns the first of a rule's phases in which it can refuse. One that limits what
+// is granted refuses nothing on request.
+func first(r *rules.Rule, phases rules.PhaseSet) rules.Phase {
+	for phase := rules.PhaseRequest; phase < rules.PhaseCount; phase++ {
+		limits := phase == rules.PhaseRequest && r.Limits != rules.GrantLimits{} && !r.OnlyLimits()
+		if phases.Has(phase) && !limits {
+			return phase
+		}
+	}
+	return rules.PhaseUnknown
 }
 
 // count counts a rule's phases and returns the first of a transfer, or
@@ -150,7 +165,11 @@ func (p *planner) count(phases rules.PhaseSet) (first rules.Phase) {
 
 // notes say what a security team may not expect of a rule.
 func notes(policy *Policy, r *rules.Rule) (list []string) {
+	if r.Limits != (rules.GrantLimits{}) && r.Phases.Has(rules.PhaseRequest) {
+		list = append(list, "on request it limits what is granted, and refuses nothing")
+	}
 	switch transfer := r.Phases & rules.TransferPhases; {
+	case r.OnlyLimits():
 	case transfer == 0:
 		list = append(list, "only the token endpoint asks it, so transfers that need no token from here pass it by")
 	case transfer == rules.OnlyStop:

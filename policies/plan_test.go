@@ -29,7 +29,7 @@ func planOf(t *testing.T, more ...string) policies.Plan {
 }
 
 func TestWhenARuleIsDecidedAndWhatItNeeds(t *testing.T) {
-	checksums := kindNeeds(t, "checksum")
+	checksums, grants := kindNeeds(t, "checksum"), kindNeeds(t, "grant")
 	for _, tc := range []struct {
 		name, appliesTo, rule string
 		first                 string
@@ -45,11 +45,16 @@ func TestWhenARuleIsDecidedAndWhatItNeeds(t *testing.T) {
 		{"what needs no file", "", "transfer: {cipher: [aes-128]}", "start", []string{startNeeds}, []string{sessionToo}},
 		{"what needs no file, below a path", "applies_to: {path: [/in/**]}\n", "transfer: {cipher: [aes-128]}", "start", []string{startNeeds}, nil},
 		{"what needs no file, at the threshold", "", "transfer: {cipher: [aes-128]}\n    on: [running]", "running", []string{threshold, kilobytes}, []string{"files that never reach the threshold are never asked about"}},
+		{"a rule of clients who are not known on request", "applies_to: {client_ip: [10.0.0.0/8]}\n", "path: {deny: [/x/**]}", "start", []string{startNeeds}, nil},
+		{"a rule of hosts that are not known on request", "applies_to: {host: [hst]}\n", "path: {deny: [/x/**]}", "start", []string{startNeeds}, nil},
+		{"a grant", "", "grant: {required: true}", "start", []string{startNeeds, grants}, []string{sessionToo}},
+		{"a grant with limits", "", "grant: {required: true, max_life: 8h}", "start", []string{startNeeds, grants}, []string{"on request it limits what is granted, and refuses nothing", sessionToo}},
+		{"limits alone", "", "grant: {max_life: 8h}", "request", []string{grants}, []string{"on request it limits what is granted, and refuses nothing"}},
 		{"a token, and then the whole file", "", "path: {deny: [/x/**]}\n    on: [request, stop]", "request", []string{stopNeeds}, []string{"the file has arrived by then"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := planOf(t, tc.appliesTo, "rules:\n  - name: r\n    ", tc.rule, "\n").Policies[0].Rules[0]
-			if got.First != tc.first || got.First != got.Phases[0] || got.Cost != "metadata" {
+			if got.First != tc.first || !slices.Contains(got.Phases, got.First) || got.Cost != "metadata" {
 				t.Errorf("%+v", got)
 			}
 			if diff := cmp.Diff([][]string{tc.needs, tc.notes}, [][]string{got.Needs, got.Notes}); diff != "" {

@@ -20,7 +20,7 @@ func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, wri
 	spec := specOf(written)
 	rule := &rules.Rule{
 		Policy: p.Name, Name: spec.Name, Kind: kind.Name, Mode: max(p.Mode, mode(spec.Mode)),
-		NeedsFile: kind.NeedsFile, Cost: kind.Cost, Code: kind.Code,
+		NeedsFile: kind.NeedsFile, NeedsName: kind.NeedsName, Cost: kind.Cost, Code: kind.Code,
 		AcceptOnError: spec.OnError == "accept", AcceptPart: spec.OnPartial == "accept", Saw: kind.Saw, PartialSuffix: c.env.PartialSuffix,
 	}
 	if spec.Code != "" {
@@ -48,20 +48,35 @@ func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, wri
 	compiled, err := kind.Compile(c.env, decoder{doc, at + "/" + kind.Name})
 	faults = append(faults, place(doc, at+"/"+kind.Name, err)...)
 	faults = append(faults, setPhases(doc, at, rule, spec.On, append(scopes, compiled.Scope))...)
-	rule.Cost = max(rule.Cost, compiled.Cost)
-	if rule.AcceptPart && rule.Cost == rules.Metadata {
-		faults = append(faults, doc.AtKey(at+"/on_partial", "this rule looks into no file, so it never looks at a part only").WithHint("leave on_partial out"))
-	}
-	if len(faults) > 0 {
+	rule.Cost, rule.Limits = max(rule.Cost, compiled.Cost), compiled.Limits
+	if faults = append(faults, inVain(doc, at, rule, len(faults) == 0)...); len(faults) > 0 {
 		return nil, faults
 	}
 	rule.Check, rule.Inspect, rule.Consume = compiled.Check, compiled.Inspect, compiled.Consume
 	rule.Remote, rule.Waits = compiled.Remote, compiled.Waits
-	rule.Values, rule.Reach, rule.Limits = compiled.Values, compiled.Reach, compiled.Limits
+	rule.Recall, rule.Fields = compiled.Recall, kind.Fields
+	if compiled.Fields != nil {
+		rule.Fields = compiled.Fields
+	}
+	rule.Values, rule.Reach = compiled.Values, compiled.Reach
 	if compiled.Saw != nil {
 		rule.Saw = compiled.Saw
 	}
 	return rule, nil
+}
+
+// inVain reports what a rule says that changes nothing: what becomes of a part, of
+// a rule that looks into no file, and limits on what is granted when the rule is
+// not asked, unless something is wrong with it that could be why.
+func inVain(doc *document.Document, at string, r *rules.Rule, sound bool) (faults document.Faults) {
+	if r.AcceptPart && r.Cost == rules.Metadata {
+		faults = append(faults, doc.AtKey(at+"/on_partial", "this rule looks into no file, so it never looks at a part only").WithHint("leave on_partial out"))
+	}
+	if sound && r.Limits != (rules.GrantLimits{}) && !r.Phases.Has(rules.PhaseRequest) {
+		faults = append(faults, doc.AtKey(at+"/"+r.Kind, "this rule limits what is granted on request, but it is not asked then").
+			WithHint("ask it on request too, or make two rules of it"))
+	}
+	return faults
 }
 
 // kindOf finds the one kind that a rule has.

@@ -68,7 +68,7 @@ func (s *Snapshot) decide(ctx context.Context, e *rules.Event, content *rules.Co
 	}
 	sc, _ := s.scratches.Get().(*scratch) // New makes nothing else.
 	defer s.scratches.Put(sc)
-	candidates, unknown := s.index.candidates(e, sc)
+	candidates, unknown := s.index.candidates(e, sc, false)
 	d := rules.Begin(e, s.Revision)
 	if unknown != 0 {
 		if candidates = s.settle(e, candidates, unknown, &d); !d.Accepted() {
@@ -79,6 +79,9 @@ func (s *Snapshot) decide(ctx context.Context, e *rules.Event, content *rules.Co
 		if s.Policies[i].Mode == rules.Enforce {
 			d.Applied++
 		}
+	}
+	if e.Below {
+		d.Applied = s.applyToAll(e)
 	}
 	for _, i := range candidates {
 		if s.Policies[i].chains[e.Phase][rules.Metadata].Ask(ctx, e, &d) {
@@ -94,17 +97,33 @@ func (s *Snapshot) decide(ctx context.Context, e *rules.Event, content *rules.Co
 	return d
 }
 
+// applyToAll returns how many enforced policies apply to everything that may be
+// below the folder of an event. Those that apply to some of it are asked, and do
+// not make up for one that allows the rest.
+func (s *Snapshot) applyToAll(e *rules.Event) (n int) {
+	sc, _ := s.scratches.Get().(*scratch) // New makes nothing else.
+	defer s.scratches.Put(sc)
+	candidates, unknown := s.index.candidates(e, sc, true)
+	for _, i := range candidates {
+		if p := s.Policies[i]; p.Mode == rules.Enforce && p.selects.fields&unknown&^lets(e) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // settle decides what an event that lacks fields means to the policies that
 // select by them. A session event has no path, so policies for paths do not ask
-// it anything and yet let it pass: its files will be judged. In every other
-// case nobody knows whether such a policy applies, and the event is refused,
-// unless the policy is shadowed.
+// it anything and yet let it pass: its files will be judged. So it is with
+// policies for clients and hosts, of which nothing is known when a token is asked
+// for. In every other case nobody knows whether such a policy applies, and the
+// event is refused, unless the policy is shadowed.
 func (s *Snapshot) settle(e *rules.Event, candidates []int32, unknown fieldSet, d *rules.Decision) []int32 {
 	kept := candidates[:0]
 	for _, i := range candidates {
 		p := s.Policies[i]
 		missing := p.selects.fields & unknown
-		if missing == byPath && !e.HasFile() {
+		if missing != 0 && missing&^lets(e) == 0 {
 			if p.Mode == rules.Enforce {
 				d.Applied++
 			}
@@ -116,7 +135,7 @@ func (s *Snapshot) settle(e *rules.Event, candidates []int32, unknown fieldSet, 
 		}
 		if p.Mode == rules.Enforce {
 			d.Verdict, d.Policy = rules.CodeSelector.Verdict(), p.Name
-			d.Err = rules.MissingError{Field: missing.String()}
+			d.Err = rules.MissingError{Field: (missing &^ lets(e)).String()}
 			return nil
 		}
 	}

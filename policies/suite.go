@@ -42,7 +42,7 @@ type Case struct {
 }
 
 // Given is one key of a test's event, and what it says: a string, a json.Number
-// or, for tags, a map[string]any.
+// or, for tags, content and grant, a map[string]any.
 type Given struct {
 	Key   string
 	Value any

@@ -31,9 +31,10 @@ func eventKeys() []eventKey {
 		{"direction", `{"enum": ["upload", "download"], "description": "Where the files go, seen from the person who transfers."}`, setDirection},
 		{"user", textSchema("The transfer account.", "partner-7"), setText(func(e *rules.Event) *string { return &e.User })},
 		{"user_id", `{"type": ["string", "integer"], "minLength": 1, "description": "The transfer account's number on the server.", "examples": [1001]}`, setText(func(e *rules.Event) *string { return &e.UserID })},
+		{"client", textSchema("The client that asks for a token, on request.", "portal"), setText(func(e *rules.Event) *string { return &e.Client })},
 		{"host", textSchema("The Aspera server, as it names itself.", "hst-eu-1"), setText(func(e *rules.Event) *string { return &e.Host })},
 		{"client_ip", textSchema("The client's address.", "203.0.113.7"), setClient},
-		{"path", textSchema("The path of the file on the server. An event with neither path nor size is about the session.", "/ingest/film/clip.mov"), setPath},
+		{"path", textSchema("The path of the file on the server. An event with neither path nor size is about the session. On request, a slash at its end stands for the folder and everything below it.", "/ingest/film/clip.mov"), setPath},
 		{"size", amountSchema("The file's size: bytes, or a number and a unit.", "40 GiB"), setSize(func(e *rules.Event) *rules.Number { return &e.Size })},
 		{"start_byte", amountSchema("Where a transfer that resumes begins: bytes, or a number and a unit.", "1 GiB"), setSize(func(e *rules.Event) *rules.Number { return &e.StartByte })},
 		{"bytes_written", amountSchema("How far the transfer has come: bytes, or a number and a unit.", "64 MiB"), setSize(func(e *rules.Event) *rules.Number { return &e.BytesWritten })},
@@ -46,6 +47,7 @@ func eventKeys() []eventKey {
 		{"xfer_id", textSchema("The name of the transfer, which joins its sessions.", "a8e2b9c4-11d0"), setText(func(e *rules.Event) *string { return &e.TransferID })},
 		{"manifest_file", textSchema("The path of the session's manifest on the server.", "/var/log/manifest-7.txt"), setText(func(e *rules.Event) *string { return &e.ManifestFile })},
 		{"tags", `{"type": ["object", "string"], "description": "The transfer's tags: keys and values, or a text as some servers send them (JSON, or base64 of it).", "examples": [{"project": "film", "contact": "ann@example.com"}]}`, setTags},
+		{grantKey, grantSchema, setGrant},
 		{"checksum", `{"type": "string", "pattern": "^[0-9A-Fa-f]+$", "description": "The file's digest, in hexadecimal digits.", "examples": ["d41d8cd98f00b204e9800998ecf8427e"]}`, setText(func(e *rules.Event) *string { return &e.Checksum })},
 		{"checksum_type", textSchema("The algorithm of the digest, or none.", "sha256"), setAlgorithm},
 		{"file_name_encoding", `{"enum": ["utf8", "utf16"], "description": "The encoding of file names."}`, setText(func(e *rules.Event) *string { return &e.FileNameEncoding })},
@@ -108,6 +110,12 @@ func setPath(e *rules.Event, value any) error {
 	path := written(value)
 	if strings.IndexByte(path, 0) >= 0 {
 		return errors.New("a path cannot hold a NUL; the service refuses such an event before it asks any rule")
+	}
+	if folder, isFolder := strings.CutSuffix(path, "/"); isFolder && e.Phase == rules.PhaseRequest {
+		e.Below = true
+		if path = folder; path == "" {
+			path = "/"
+		}
 	}
 	e.File = rules.ParsePath(path)
 	return nil

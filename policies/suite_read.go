@@ -197,5 +197,10 @@ func (b *suiteBuilder) eventOf(given []Given) (e rules.Event) {
 		}
 		_ = rest[0].set(&e, g.Value)
 	}
+	for _, g := range given {
+		if g.Key == grantKey {
+			giveGrant(&e, g.Value)
+		}
+	}
 	return e
 }

@@ -120,7 +120,7 @@ func wouldRefuse(d *rules.Decision) string {
 // that they refuse: neither did one refuse nor, in shadow mode, would one have
 // refused. A rule that could not tell has not shown it. Rules that are off are
 // left out, and so are those that ask somebody else, whom a test cannot answer
-// for.
+// for, and those that only limit what is granted.
 func Uncovered(s *Snapshot, results []Result) []*rules.Rule {
 	shown := map[*rules.Rule]bool{}
 	for i := range results {
@@ -134,7 +134,7 @@ func Uncovered(s *Snapshot, results []Result) []*rules.Rule {
 	var missing []*rules.Rule
 	for _, p := range s.Policies {
 		for _, r := range p.Rules {
-			if !shown[r] && !r.Remote {
+			if !shown[r] && !r.Remote && !r.OnlyLimits() {
 				missing = append(missing, r)
 			}
 		}

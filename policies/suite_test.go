@@ -64,6 +64,10 @@ func TestEventsOfTests(t *testing.T) {
 		{"user", "partner-7", rules.Event{User: "partner-7"}},
 		{"user_id", "1001", rules.Event{UserID: "1001"}},
 		{"user_id", `"01001"`, rules.Event{UserID: "01001"}},
+		{"client", "portal", rules.Event{Client: "portal"}},
+		{"grant", "valid", rules.Event{Tags: rules.Tags{Raw: grantTags(`"direction":"unknown","roots":["/"]`)}}},
+		{"grant", "{user: ann, direction: download, paths: [/a], max_size: 1 GiB, max_files: 2, used: 1, client: portal}", rules.Event{Tags: rules.Tags{Raw: grantTags(
+			`"client":"portal","user":"ann","direction":"download","paths":["/a"],"max_size":"1 GiB","max_files":2,"used":1`)}}},
 		{"host", "hst-eu-1", rules.Event{Host: "hst-eu-1"}},
 		{"client_ip", "203.0.113.7", rules.Event{ClientIP: "203.0.113.7", ClientAddr: netip.MustParseAddr("203.0.113.7")}},
 		{"client_ip", "2001:db8::7", rules.Event{ClientIP: "2001:db8::7", ClientAddr: netip.MustParseAddr("2001:db8::7")}},
@@ -130,6 +134,13 @@ func TestEventsOfTests(t *testing.T) {
 			t.Errorf("the table has no row for %s", key)
 		}
 	}
+}
+
+// grantTags are the tags of a test's event that carry a grant for two hours around
+// noon.
+func grantTags(claims string) string {
+	grant, _ := json.Marshal("SLUICE-TEST-GRANT {" + claims + `,"issued":"2024-01-01T11:00:00Z","expires":"2024-01-01T13:00:00Z"}`)
+	return `{"sluice":{"grant":` + string(grant) + `}}`
 }
 
 // eventKeysOfTheSchema returns the keys that the schema knows of an event.

@@ -197,7 +197,7 @@ func (a *analysis) refusedBefore(p *Policy, group *selectorGroup, around []*sele
 		reach      func() rules.Reach
 	}{
 		{byPath, "path", "path", p.places.paths, phases, func() rules.Reach { return rules.RefusesPaths(p.selects.paths) }},
-		// Where the address is not known, nobody knows that the policy applies.
+		// Where the address is not known, the policy asks nothing.
 		{byClient, "network", "address", p.places.clients, phases &^ rules.Phases(rules.PhaseRequest), func() rules.Reach { return rules.RefusesAddresses(p.selects.clients) }},
 	} {
 		if p.selects.fields&selects.field == 0 || phases == 0 {

@@ -80,27 +80,39 @@ func (g *selectorGroup) covers(other *selectorGroup) bool {
 	return true
 }
 
-// unasked reports rules of a policy that applies by client_ip where the
-// client's address is not known: nobody can tell whether such a policy applies
-// to a token request, so it asks nothing then. on are the phases that each rule
-// names.
+// unasked reports rules of a policy that applies by client_ip or host where
+// neither is known: such a policy asks nothing about a token request. on are the
+// phases that each rule names.
 func (p *Policy) unasked(doc *document.Document, compiled []*rules.Rule, on [][]string) (faults document.Faults) {
-	if p.selects.fields&byClient == 0 {
+	key, why := "client_ip", noAddress
+	switch {
+	case p.selects.fields&byClient != 0:
+	case p.selects.fields&byHost != 0:
+		key, why = "host", noHost
+	default:
 		return nil
 	}
 	request, asked := rules.Phases(rules.PhaseRequest), false
 	for i, rule := range compiled {
+		if rule != nil && rule.Limits != (rules.GrantLimits{}) && rule.Phases&^request != 0 {
+			faults = append(faults, doc.AtKey(fmt.Sprintf("/rules/%d/%s", i, rule.Kind), "rule %q can never limit what is granted: its policy applies by %s, and %s", rule.Name, key, why).
+				WithHint("leave the limits out here, or "+key+" out of applies_to"))
+		}
 		asked = asked || rule == nil || rule.Phases&^request != 0
 		if j := slices.Index(on[i], rules.PhaseRequest.String()); j >= 0 && rule != nil {
-			faults = append(faults, doc.At(fmt.Sprintf("/rules/%d/on/%d", i, j), "rule %q can never be decided on request: its policy applies by client_ip, and %s", rule.Name, noAddress).
-				WithHint("leave request out here, or client_ip out of applies_to"))
+			faults = append(faults, doc.At(fmt.Sprintf("/rules/%d/on/%d", i, j), "rule %q can never be decided on request: its policy applies by %s, and %s", rule.Name, key, why).
+				WithHint("leave request out here, or "+key+" out of applies_to"))
 		}
 	}
 	if !asked {
-		return document.Faults{doc.AtKey("/applies_to/client_ip", "policy %q can never decide anything: it applies by client_ip, and its rules are asked on request only, but %s", p.Name, noAddress).
-			WithHint("leave client_ip out, or ask the rules on start")}
+		return document.Faults{doc.AtKey("/applies_to/"+key, "policy %q can never decide anything: it applies by %s, and its rules are asked on request only, but %s", p.Name, key, why).
+			WithHint("leave " + key + " out, or ask the rules on start")}
 	}
 	return faults
 }
 
-const noAddress = "a token is asked for by the portal, so the client's address is not known then"
+// Why a policy that applies by a key asks nothing on request.
+const (
+	noAddress = "a token is asked for by the portal, so the client's address is not known then"
+	noHost    = "a token is asked for before a transfer, so the Aspera server is not known then"
+)

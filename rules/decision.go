@@ -62,6 +62,8 @@ type Detail struct {
 	Verdict Verdict
 	// Saw is the value that the rule objected to.
 	Saw string
+	// Reason is the objection's: one word of a closed set, or empty.
+	Reason string
 	// Err is why the rule could not tell. It is logged and never shown.
 	Err error
 }
@@ -96,6 +98,8 @@ type Decision struct {
 	// Err is why the deciding rule, or the service, could not tell. It is
 	// logged and never shown.
 	Err error
+	// Facts are what looks into the file have told; nil where nobody looked.
+	Facts *Facts
 }
 
 // Asked returns how many rules were asked.
@@ -150,12 +154,14 @@ func (d *Decision) object(e *Event, r *Rule, looked *Looked, o *Objection, err e
 	var panicked *PanicError
 	switch {
 	case err == nil:
-		step.Detail.Saw = o.Found
+		step.Detail.Saw, step.Detail.Reason = o.Found, o.Reason
 		step.Outcome = Refused
 		step.Detail.Verdict = Verdict{Code: r.Code, Message: r.render(e, o)}
 	case errors.As(err, &panicked):
 		step.Outcome = RefusedOnError
 		step.Detail.Verdict = CodeInternal.Verdict()
+	case errors.Is(err, ErrUndecidable): // Of a log: whoever reads that sees to it.
+		step.Outcome = AcceptedOnError
 	case looked != nil && looked.State == Partial && r.AcceptPart,
 		(looked == nil || looked.State != Partial) && r.AcceptOnError:
 		step.Outcome = AcceptedOnError

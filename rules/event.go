@@ -79,6 +79,9 @@ type Event struct {
 	// can carry secrets: never log it.
 	Raw string
 
+	// Recall is set when the event is one of a log that is decided again.
+	Recall *Recall
+
 	// Fault is set when the event could not be read, or may not be decided. No
 	// rule is asked about such an event: it is refused with the fault's code.
 	Fault *Fault

@@ -17,6 +17,10 @@ const (
 	// SessionPasses is a policy that selects by path, and the event is about a
 	// session: nothing is asked, because the session's files will be judged.
 	SessionPasses
+	// RequestPasses is a policy that selects by the client's address or the host, and
+	// the event is a token request: nothing is asked, because the files will be
+	// judged when both are known.
+	RequestPasses
 	// Unclear is a policy of which nobody can say whether it applies, because the
 	// event lacks a field by which it selects. An enforced one refuses the event.
 	Unclear
@@ -24,9 +28,9 @@ const (
 	SwitchedOff
 )
 
-var standingNames = [...]string{"no", "yes", "session", "unclear", "off"}
+var standingNames = [...]string{"no", "yes", "session", "request", "unclear", "off"}
 
-// String returns no, yes, session, unclear or off: the answer to whether the
+// String returns no, yes, session, request, unclear or off: the answer to whether the
 // policy applies.
 func (s Standing) String() string { return standingNames[s] }
 

@@ -38,6 +38,7 @@ type Condition struct {
 
 	program cel.Program
 	fields  []*eventField
+	reads   []string
 }
 
 // CompileCondition compiles the text of a `when`. The error joins one SpecError
@@ -83,7 +84,7 @@ func compileCondition(env Env, text string) (c *Condition, constant *bool, err e
 	if err != nil {
 		return nil, nil, At("", "this cannot be evaluated: %s", err)
 	}
-	c = &Condition{Text: text, Scope: found.scope(), program: program, fields: found.fields}
+	c = &Condition{Text: text, Scope: found.scope(), program: program, fields: found.fields, reads: membersOf(found.fields)}
 	if !found.variable {
 		answer, err := c.holds(&Event{})
 		if err != nil {
@@ -127,7 +128,7 @@ func (c *Condition) cannotTell(err error) error {
 	if missing := (MissingError{}); errors.As(err, &missing) {
 		return missing
 	}
-	for _, known := range []error{ErrTags, errUp, errNoAddress} {
+	for _, known := range []error{ErrTags, errUp, errBelow, errNoAddress} {
 		if errors.Is(err, known) {
 			return known
 		}
@@ -147,6 +148,10 @@ func (c *Condition) cannotTell(err error) error {
 	}
 	return errFailed
 }
+
+// Reads returns the members of an event that the expression reads, as Kind.Fields
+// names them. It is never nil.
+func (c *Condition) Reads() []string { return c.reads }
 
 // saw returns the fields that the expression reads, as they are in an event.
 func (c *Condition) saw(e *Event) string {

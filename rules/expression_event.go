@@ -8,7 +8,6 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/interpreter"
 )
 
 // eventType is the name of the type of the variable event.
@@ -23,6 +22,9 @@ type eventField struct {
 	get   func(*Event) (ref.Val, error)
 	shown func(ref.Val) string // what a person may see of it; nil is all of it
 }
+
+// errBelow says that an expression about one file cannot judge a folder.
+var errBelow = errors.New("a whole folder is asked for, so the path and name of each file are not known until it starts")
 
 // errUp says that a path cannot be judged by an expression.
 var errUp = errors.New(`the path has a "..", so where it leads is not known`)
@@ -42,11 +44,11 @@ func eventFields() []*eventField {
 		{name: "direction", typ: cel.StringType, get: direction},
 		{name: "user", typ: cel.StringType, get: textOf("user", func(e *Event) string { return e.User })},
 		{name: "user_id", typ: cel.StringType, never: notOnRequest, get: textOf("user_id", func(e *Event) string { return e.UserID })},
-		{name: "host", typ: cel.StringType, get: textOf("host", func(e *Event) string { return e.Host })},
+		{name: "host", typ: cel.StringType, never: notOnRequest, get: textOf("host", func(e *Event) string { return e.Host })},
 		{name: "client_ip", typ: cel.StringType, never: notOnRequest, get: textOf("client_ip", func(e *Event) string { return e.ClientIP })},
 		{name: "path", typ: cel.StringType, file: true, get: pathOf(func(slash string) string { return slash })},
 		{name: "folder", typ: cel.StringType, file: true, get: pathOf(folderOf)},
-		{name: "name", typ: cel.StringType, file: true, get: textOf("file", func(e *Event) string { return e.File.Name() })},
+		{name: "name", typ: cel.StringType, file: true, get: nameOf},
 		{name: "extension", typ: cel.StringType, file: true, get: extensionOf},
 		{name: "size", typ: cel.IntType, never: notOnRequest, file: true, get: sizeOf, shown: showSize},
 		{name: "start_byte", typ: cel.IntType, never: notOnRequest, file: true, get: numberOf("start_byte", func(e *Event) Number { return e.StartByte })},
@@ -112,6 +114,8 @@ func pathOf(part func(slash string) string) func(*Event) (ref.Val, error) {
 		switch {
 		case e.File.Raw == "":
 			return nil, MissingError{"file"}
+		case e.Below:
+			return nil, errBelow
 		case e.File.Up:
 			return nil, errUp
 		default:
@@ -123,11 +127,27 @@ func pathOf(part func(slash string) string) func(*Event) (ref.Val, error) {
 // folderOf is the path without the name: "/ingest/a" of "/ingest/a/b.mov".
 func folderOf(slash string) string { return slash[:max(strings.LastIndexByte(slash, '/'), 0)] }
 
-func extensionOf(e *Event) (ref.Val, error) {
-	if e.File.Raw == "" {
+func nameOf(e *Event) (ref.Val, error) {
+	name := e.File.Name()
+	switch {
+	case name == "" && !e.Below:
 		return nil, MissingError{"file"}
+	case e.Below:
+		return nil, errBelow
+	default:
+		return types.String(name), nil
 	}
-	return types.String(Extension(e.File.Name())), nil
+}
+
+func extensionOf(e *Event) (ref.Val, error) {
+	switch {
+	case e.File.Raw == "":
+		return nil, MissingError{"file"}
+	case e.Below:
+		return nil, errBelow
+	default:
+		return types.String(Extension(e.File.Name())), nil
+	}
 }
 
 func sizeOf(e *Event) (ref.Val, error) {
@@ -159,83 +179,4 @@ func tagsOf(e *Event) (ref.Val, error) {
 		return nil, err
 	}
 	return types.NewStringInterfaceMap(eventAdapter{}, tree), nil
-}
-
-// eventVariables are the variables of one evaluation. It is a pointer in an
-// interface, so making one allocates nothing.
-type eventVariables struct{ event *Event }
-
-// ResolveName implements interpreter.Activation.
-func (v eventVariables) ResolveName(name string) (any, bool) {
-	switch name {
-	case "event":
-		return v.event, true
-	case "now":
-		return types.Timestamp{Time: v.event.Received.UTC()}, true
-	default:
-		return nil, false
-	}
-}
-
-// Parent implements interpreter.Activation.
-func (eventVariables) Parent() interpreter.Activation { return nil }
-
-// eventProvider adds the type of the variable event to CEL's own.
-type eventProvider struct {
-	types.Provider
-	fields map[string]*types.FieldType
-	names  []string
-}
-
-func newEventProvider(inner types.Provider) *eventProvider {
-	p := &eventProvider{Provider: inner, fields: map[string]*types.FieldType{}}
-	for _, f := range eventFields() {
-		p.names = append(p.names, f.name)
-		p.fields[f.name] = &types.FieldType{
-			Type: f.typ,
-			IsSet: func(target any) bool {
-				e, ok := target.(*Event)
-				if !ok {
-					return false
-				}
-				// What is there and cannot be used is set: reading it is an error.
-				_, err := f.get(e)
-				missing := MissingError{}
-				return !errors.As(err, &missing)
-			},
-			GetFrom: func(target any) (any, error) {
-				e, ok := target.(*Event)
-				if !ok {
-					return nil, fmt.Errorf("%T is not an event", target)
-				}
-				return f.get(e)
-			},
-		}
-	}
-	return p
-}
-
-// FindStructType implements types.Provider.
-func (p *eventProvider) FindStructType(name string) (*types.Type, bool) {
-	if name == eventType {
-		return types.NewTypeTypeWithParam(types.NewObjectType(eventType)), true
-	}
-	return p.Provider.FindStructType(name)
-}
-
-// FindStructFieldNames implements types.Provider.
-func (p *eventProvider) FindStructFieldNames(name string) ([]string, bool) {
-	if name == eventType {
-		return p.names, true
-	}
-	return p.Provider.FindStructFieldNames(name)
-}
-
-// FindStructFieldType implements types.Provider.
-func (p *eventProvider) FindStructFieldType(name, field string) (*types.FieldType, bool) {
-	if name == eventType {
-		f, ok := p.fields[field]
-		return f, ok
-	}
-	return p.Provider.FindStructFieldType(name, field)
 }

@@ -19,7 +19,7 @@ type globNode struct {
 	literal  map[string]*globNode
 	wild     NameGlobs[*globNode]
 	hasWild  bool
-	byWild   map[string]*globNode // while building
+	byWild   map[string]*globNode // the same by segment
 	// deep is reached by a ** at this place: it stays active for all segments
 	// that follow.
 	deep *globNode

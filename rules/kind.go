@@ -24,10 +24,18 @@ type Kind struct {
 	Late string
 	// NeedsFile says that the kind is not asked about session events.
 	NeedsFile bool
+	// NeedsName says that the kind judges the names of files, and is not asked about
+	// a folder and what may be below it.
+	NeedsName bool
 	// Cost is what the kind reads.
 	Cost Cost
 	// Reads names what it reads, for the reference.
 	Reads string
+	// Fields are the members of an event that the kind reads of those whose texts a
+	// log may hide or shorten: user, user_id, client_ip, host, session_id, xfer_id,
+	// cookie, file, cipher, rate_policy, manifest_file, file_name_encoding,
+	// file_csum, file_csum_type and tags. Nil stands for all of them.
+	Fields []string
 	// Code is given to ascp unless the policy says otherwise.
 	Code Code
 	// Needs says what aspera.conf or the client must be set to, beside the events
@@ -49,6 +57,12 @@ type Compiled struct {
 	Check   Check
 	Inspect Inspect
 	Consume Consume
+	// Recall answers about an event of a log from what was learned then, for a kind
+	// that looks into files, or asks what a log does not have. The error is an
+	// *UndecidableError.
+	Recall func(e *Event, f *Facts) (Finding, error)
+	// Fields replaces the kind's when not nil.
+	Fields []string
 	// Remote says that Inspect asks somebody else and reads no file.
 	Remote bool
 	// Waits says that Consume and Inspect wait for somebody else with a bound of
@@ -135,6 +149,7 @@ func Builtin() []Kind {
 		contentKind(),
 		archiveKind(),
 		scanKind(),
+		grantKind(),
 		webhookKind(),
 	}
 }

@@ -30,7 +30,7 @@ func compileExpression(env Env, dec Decoder) (Compiled, error) {
 		return Compiled{}, At("", "this is true of every event, so the rule never refuses any")
 	}
 	refused := builtinMessage("The rule {rule} of this server does not allow this transfer.")
-	return Compiled{Scope: condition.Scope, Reach: SameReach(text), Saw: condition.saw, Check: func(_ context.Context, e *Event) (*Objection, error) {
+	return Compiled{Fields: condition.Reads(), Scope: condition.Scope, Reach: SameReach(text), Saw: condition.saw, Check: func(_ context.Context, e *Event) (*Objection, error) {
 		holds, err := condition.holds(e)
 		if err != nil || holds {
 			return nil, err

@@ -20,7 +20,9 @@ func extensionKind() Kind {
 			`, "every": {"type": "boolean", "default": false, "description": "Judge each extension of a name such as a.pdf.exe, not only the last.", "examples": [true]}`),
 		Phases:       EveryPhase,
 		NeedsFile:    true,
+		NeedsName:    true,
 		Reads:        "name",
+		Fields:       []string{"file"},
 		Code:         "1022",
 		Placeholders: []string{"found", "allow", "deny"},
 		Saw:          func(e *Event) string { return Extension(e.File.Name()) },
@@ -137,6 +139,12 @@ func (x *extensions) check(_ context.Context, e *Event) (*Objection, error) {
 		return nil, MissingError{"file"}
 	}
 	name = bareName(name, x.partial)
+	// A path without an extension that a token is asked for may be a folder.
+	if e.Phase == PhaseRequest {
+		if _, extension := cutExtension(name); extension == "" {
+			return nil, nil
+		}
+	}
 	if o := x.judge(name, true); o != nil {
 		return o, nil
 	}

@@ -19,6 +19,7 @@ func networkKind() Kind {
 		Phases:       TransferPhases,
 		Late:         "a token is asked for by the portal, so the client's address is not known yet",
 		Reads:        "client_ip",
+		Fields:       []string{"client_ip"},
 		Code:         "1026",
 		Placeholders: []string{"found"},
 		Saw:          func(e *Event) string { return e.ClientIP },

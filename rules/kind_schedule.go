@@ -26,6 +26,7 @@ func scheduleKind() Kind {
 }`,
 		Phases:       EveryPhase,
 		Reads:        "the clock",
+		Fields:       []string{},
 		Code:         "1028",
 		Placeholders: []string{"found", "window"},
 		Saw:          func(e *Event) string { return e.Received.UTC().Format(time.RFC3339) },

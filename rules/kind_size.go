@@ -21,6 +21,7 @@ func sizeKind() Kind {
 		Late:         "a token request does not say how large the files are",
 		NeedsFile:    true,
 		Reads:        "size",
+		Fields:       []string{},
 		Code:         "1023",
 		Placeholders: []string{"found", "min", "max"},
 		Saw: func(e *Event) string {

@@ -22,6 +22,7 @@ func tagsKind() Kind {
 }`,
 		Phases:       EveryPhase,
 		Reads:        "tags",
+		Fields:       []string{"tags"},
 		Code:         "1025",
 		Placeholders: []string{"found"},
 		Saw: func(e *Event) string {

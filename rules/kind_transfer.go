@@ -29,6 +29,7 @@ func transferKind() Kind {
 		Phases:       TransferPhases,
 		Late:         "the client chooses its cipher and rates when the session starts",
 		Reads:        "cipher, rate_policy, target_rate_kbps",
+		Fields:       []string{"cipher", "rate_policy"},
 		Code:         "1027",
 		Placeholders: []string{"found", "cipher", "rate_policy", "min", "max"},
 		Saw: func(e *Event) string {

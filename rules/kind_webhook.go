@@ -32,6 +32,7 @@ func webhookKind() Kind {
 		NeedsFile:    true,
 		Cost:         File,
 		Reads:        "the event, without its cookie and, unless send_tags, its tags",
+		Fields:       []string{},
 		Needs:        "a service under webhooks in the service's configuration",
 		Code:         "1035",
 		Placeholders: []string{"found", "webhook"},

@@ -327,6 +327,7 @@ type objection struct {
 	settings string
 	event    func(hostile string) *Event
 	content  string // of the file, for kinds that look into it
+	user     string // instead of the hostile text
 }
 
 const (
@@ -348,10 +349,22 @@ func objections() []objection {
 	tagged := func(raw string) func(string) *Event {
 		return func(string) *Event { return session(func(e *Event) { e.Tags.Raw = raw }) }
 	}
+	folderNamed := func(before string) func(string) *Event {
+		return func(h string) *Event {
+			e := named(before, "")(h)
+			e.Below = true
+			return e
+		}
+	}
+	granted := func(text string) func(string) *Event {
+		return func(string) *Event { return grantedFile("/in/x.mov", text) }
+	}
 	return []objection{
 		{kind: pathKind, settings: `{"allow": ["/in/**"]}`, event: named("../x", "")},
 		{kind: pathKind, settings: `{"deny": ["/**"]}`, event: named("", "x")},
 		{kind: pathKind, settings: `{"allow": ["/ok/**"]}`, event: named("x", "")},
+		{kind: pathKind, settings: `{"allow": ["/in/x/**"]}`, event: folderNamed("y")},
+		{kind: pathKind, settings: `{"deny": ["/in/**/secret"]}`, event: folderNamed("x")},
 		{kind: filenameKind, settings: `{"forbid": ["control"]}`, event: named("\x1b", "")},
 		{kind: filenameKind, settings: `{"forbid": ["bidi"]}`, event: named("\u202e", "")},
 		{kind: filenameKind, settings: `{"forbid": ["double-extension"]}`, event: named("x", ".pdf.exe")},
@@ -388,6 +401,15 @@ func objections() []objection {
 		{kind: transferKind, settings: `{"target_rate": {"max": "1 Gbps"}}`, event: func(string) *Event { return session(rate(1 << 62)) }},
 		{kind: scheduleKind, settings: `{"days": ["mon"]}`, event: func(string) *Event { return at("2026-11-22T12:00:00Z") }},
 		{kind: scanKind, settings: `{"with": "clamav"}`, event: named("", ""), content: "MARKER"},
+		{kind: grantKind, settings: `{"required": true}`, event: named("", "")},
+		{kind: grantKind, settings: `{"required": true}`, event: granted("rubbish")},
+		{kind: grantKind, settings: `{"required": true}`, event: granted("early")},
+		{kind: grantKind, settings: `{"required": true}`, event: granted("expired")},
+		{kind: grantKind, settings: `{"required": true}`, event: granted("guest's"), user: "ann"},
+		{kind: grantKind, settings: `{"required": true}`, event: granted("download"), user: "ann"},
+		{kind: grantKind, settings: `{"required": true}`, event: granted("elsewhere"), user: "ann"},
+		{kind: grantKind, settings: `{"required": true}`, event: granted("small"), user: "ann"},
+		{kind: grantKind, settings: `{"required": true}`, event: granted("used"), user: "ann"},
 		{kind: expressionKind, settings: `"event.user == 'x' && event.name == ''"`, event: func(h string) *Event { return file("/in/x" + h) }},
 	}
 }
@@ -397,6 +419,7 @@ func objectionEnv() Env {
 	env.Scanners = func(string) (*scan.Pool, error) {
 		return scan.NewPool(&fakeScanner{}, scan.PoolOptions{Gate: NewGate(1, 0)}), nil
 	}
+	env.Grants = &GrantEnv{Grants: newFakeGrants()}
 	return env
 }
 
@@ -432,7 +455,9 @@ func TestBuiltinMessages(t *testing.T) {
 			kind := o.kind()
 			c := compile(t, kind, env, o.settings)
 			e := o.event(h)
-			e.User = h
+			if e.User = h; o.user != "" {
+				e.User = o.user
+			}
 			found, err := o.check(c, e)
 			if found == nil || err != nil {
 				rt.Fatalf("%s %s does not object to %q: %v", kind.Name, o.settings, e.File.Raw, err)
@@ -585,7 +610,7 @@ func TestSaw(t *testing.T) {
 	for kind, want := range map[string]string{
 		"path": "s3://***@bucket/in/Clip.MOV.aspera-env", "filename": "Clip.MOV.aspera-env", "extension": "mov", "size": "2 KiB",
 		"checksum": "sha256 " + goodDigest, "tags": "tags", "network": "203.0.113.7", "transfer": "aes-128 fair 10 Mbps",
-		"schedule": "2026-11-23T11:00:00Z",
+		"schedule": "2026-11-23T11:00:00Z", "grant": "",
 	} {
 		i := slices.IndexFunc(Builtin(), func(k Kind) bool { return k.Name == kind })
 		if i < 0 {

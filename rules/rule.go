@@ -14,6 +14,9 @@ type Objection struct {
 	Message *Template
 	// Found is what the rule saw, for the placeholder {found}.
 	Found string
+	// Reason is one word of a closed set, fit for a metric label, where the kind has
+	// such a set: GrantReasons.
+	Reason string
 }
 
 // Check is the compiled question of a rule. An error means that it could not
@@ -78,6 +81,9 @@ type Rule struct {
 	Phases PhaseSet
 	// NeedsFile says that the rule is not asked about session events.
 	NeedsFile bool
+	// NeedsName says that the rule judges the names of files, so that it is not
+	// asked about a folder and what may be below it.
+	NeedsName bool
 	// Cost is what the rule reads.
 	Cost Cost
 	// Code is what ascp gets when the rule refuses.
@@ -100,6 +106,11 @@ type Rule struct {
 	// nil for a rule that reads metadata.
 	Inspect Inspect
 	Consume Consume
+	// Recall answers about an event of a log; nil for a rule whose Check does, and
+	// for one that cannot be asked again.
+	Recall func(e *Event, f *Facts) (Finding, error)
+	// Fields are the members of events that the rule reads, as in Kind.Fields.
+	Fields []string
 	// Remote says that Inspect asks somebody else and reads no file, so that it
 	// takes no place among those that do.
 	Remote bool
@@ -127,6 +138,10 @@ func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 // ask puts the rule's question, with its timeout, and turns a panic into an
 // error. The error is errSkipped if the rule does not look at the event.
 func (r *Rule) ask(ctx context.Context, e *Event) (o *Objection, err error) {
+	if e.Recall != nil {
+		o, _, err = r.recall(e)
+		return o, err
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			o, err = nil, &PanicError{Value: v}
@@ -149,6 +164,9 @@ func (r *Rule) ask(ctx context.Context, e *Event) (o *Objection, err error) {
 
 // look asks a rule that looks into the file. looked is nil if it was not asked.
 func (r *Rule) look(ctx context.Context, l *Look, e *Event) (o *Objection, looked *Looked, err error) {
+	if e.Recall != nil {
+		return r.recall(e)
+	}
 	if r.When != nil {
 		if holds, err := r.when(e); err != nil {
 			return nil, nil, err
@@ -177,6 +195,18 @@ func (r *Rule) when(e *Event) (holds bool, err error) {
 // errSkipped says that a rule's `when` does not hold for an event.
 var errSkipped = errors.New("the rule does not look at this event")
 
+// concerns reports whether the rule has a question about an event; session says
+// that the event is not about a file.
+func (r *Rule) concerns(e *Event, session bool) bool {
+	return (!session || !r.NeedsFile) && (!e.Below || !r.NeedsName)
+}
+
+// OnlyLimits reports whether the rule can refuse nothing: it is asked on request
+// only, and puts limits on what is granted then.
+func (r *Rule) OnlyLimits() bool {
+	return r.Limits != GrantLimits{} && r.Phases&TransferPhases == 0
+}
+
 // Chain is rules of one policy in the order in which they are asked.
 type Chain []*Rule
 
@@ -186,7 +216,7 @@ type Chain []*Rule
 func (c Chain) Ask(ctx context.Context, e *Event, d *Decision) (refused bool) {
 	session := !e.HasFile()
 	for _, r := range c {
-		if session && r.NeedsFile {
+		if !r.concerns(e, session) {
 			continue
 		}
 		o, err := r.ask(ctx, e)
@@ -202,7 +232,7 @@ func (c Chain) Ask(ctx context.Context, e *Event, d *Decision) (refused bool) {
 func (c Chain) Look(ctx context.Context, l *Look, e *Event, d *Decision) (refused bool) {
 	session := !e.HasFile()
 	for _, r := range c {
-		if session && r.NeedsFile {
+		if !r.concerns(e, session) {
 			continue
 		}
 		if r.Check != nil { // Dear, but not for the sake of the file.

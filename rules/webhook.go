@@ -18,6 +18,7 @@ type webhookEvent struct {
 	Received         string          `json:"received"`
 	Phase            string          `json:"phase"`
 	Direction        string          `json:"direction"`
+	Client           string          `json:"client,omitempty"`
 	User             string          `json:"user,omitempty"`
 	UserID           string          `json:"user_id,omitempty"`
 	Host             string          `json:"host,omitempty"`
@@ -25,6 +26,7 @@ type webhookEvent struct {
 	SessionID        string          `json:"session_id,omitempty"`
 	TransferID       string          `json:"xfer_id,omitempty"`
 	Path             string          `json:"path,omitempty"`
+	Below            bool            `json:"below,omitempty"`
 	Name             string          `json:"name,omitempty"`
 	Size             *int64          `json:"size,omitempty"`
 	StartByte        *int64          `json:"start_byte,omitempty"`
@@ -45,8 +47,8 @@ func webhookBody(e *Event, sendTags bool) ([]byte, error) {
 	out := webhookEvent{
 		Version: 1, ID: e.ID.String(), Received: e.Received.UTC().Format(time.RFC3339Nano),
 		Phase: e.Phase.String(), Direction: e.Direction.String(),
-		User: e.User, UserID: e.UserID, Host: e.Host, ClientIP: e.ClientIP, SessionID: e.SessionID, TransferID: e.TransferID,
-		Path: e.File.Shown(), Name: e.File.ShownName(),
+		Client: e.Client, User: e.User, UserID: e.UserID, Host: e.Host, ClientIP: e.ClientIP, SessionID: e.SessionID, TransferID: e.TransferID,
+		Path: e.File.Shown(), Below: e.Below, Name: e.File.ShownName(),
 		Size: known(e.Size), StartByte: known(e.StartByte), BytesWritten: known(e.BytesWritten),
 		Checksum: strings.ToLower(e.Checksum), ChecksumType: checksumType(e),
 		Cipher: strings.ToLower(e.Cipher), RatePolicy: e.RatePolicy,

@@ -38,6 +38,10 @@ func Measured(next Decider, reg prometheus.Registerer, now func() time.Time) Dec
 			Name: "sluice_uninspected_bytes_total",
 			Help: "Bytes of files that a rule was asked about and did not look at, by why.",
 		}, []string{"policy", "rule", "reason"}),
+		grants: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sluice_grants_refused_total",
+			Help: "Events that a rule of the kind grant refused, by what is wrong with the grant.",
+		}, []string{"reason"}),
 		malformed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sluice_malformed_events_total",
 			Help: "Events that were refused before any rule was asked, by reason.",
@@ -48,13 +52,16 @@ func Measured(next Decider, reg prometheus.Registerer, now func() time.Time) Dec
 		Help:    "Time from an event's arrival to its decision.",
 		Buckets: []float64{5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, .1, .5, 2.5, 10, 60},
 	}, []string{"phase"})
-	reg.MustRegister(m.decisions, m.onError, m.looks, m.uninspected, m.malformed, duration)
+	reg.MustRegister(m.decisions, m.onError, m.looks, m.uninspected, m.malformed, m.grants, duration)
 	for p := range rules.PhaseCount {
 		m.accepted[p] = m.decisions.WithLabelValues(p.String(), verdictAccept, rules.Enforce.String(), "", "", "", "")
 		m.duration[p] = duration.WithLabelValues(p.String())
 	}
 	for _, reason := range MalformedReasons() {
 		m.malformed.WithLabelValues(reason)
+	}
+	for _, reason := range rules.GrantReasons() {
+		m.grants.WithLabelValues(reason)
 	}
 	return m
 }
@@ -63,7 +70,7 @@ type measured struct {
 	next Decider
 	now  func() time.Time
 
-	decisions, onError, looks, uninspected, malformed *prometheus.CounterVec
+	decisions, onError, looks, uninspected, malformed, grants *prometheus.CounterVec
 	// What every accepted event needs is resolved once.
 	accepted [rules.PhaseCount]prometheus.Counter
 	duration [rules.PhaseCount]prometheus.Observer
@@ -101,6 +108,10 @@ func (m *measured) step(e *rules.Event, s *rules.Step) {
 		m.decisions.WithLabelValues(phase, verdictWouldReject, rules.Shadow.String(), r.Policy, r.Name, r.Kind, string(s.Detail.Verdict.Code)).Inc()
 	case rules.AcceptedOnError:
 		m.onError.WithLabelValues(phase, r.Mode.String(), r.Policy, r.Name, r.Kind).Inc()
+	case rules.Refused:
+		if s.Detail.Reason != "" {
+			m.grants.WithLabelValues(s.Detail.Reason).Inc()
+		}
 	default: // Passed, or told by the verdict.
 	}
 }

@@ -35,6 +35,7 @@ func TestExplainExitStatus(t *testing.T) {
 		{"refused", []string{"--policies", good, eventFile(t, program)}, 0, "✗ refused: test/no-programs objects", ""},
 		{"accepted", []string{"--policies", good, eventFile(t, `{"startstop":"start","file":"/in/x.mov"}`)}, 0, "✓ accepted: no rule objects", ""},
 		{"malformed", []string{"--policies", good, eventFile(t, "{\n  \"file\": 1}")}, 0, "an event that cannot be read: file, line 2, column 11 (byte 12)", ""},
+		{"a grant without keys", []string{"--policies", policyOf(t, "version: 1\npolicy: test\nrules:\n  - {name: granted, grant: {required: true}}\n"), eventFile(t, `{"startstop":"start","direction":"recv","user":"ann","file":"/in/x.mov","tags":{"sluice":{"grant":"x"}}}`)}, 0, "because grants are not configured, so none can be verified", ""},
 		{"nothing on standard input", []string{"--policies", good}, 0, "an event that cannot be read: empty", ""},
 		{"standard input by name", []string{"--policies", good, "-"}, 0, "an event that cannot be read: empty", ""},
 		{"as the service is configured", []string{"--config", accepts, eventFile(t, `{"startstop":"start","direction":"send","file":"/in/x.exe.part"}`)}, 0, "start, upload: /in/x.exe.part", ""},

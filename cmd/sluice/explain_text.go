@@ -114,6 +114,7 @@ func otherBranches(x *validator.Explanation, p painter) (all []branch) {
 	standings := map[string]string{
 		rules.NotMatched.String():    "does not apply",
 		rules.SessionPasses.String(): "asks nothing about a session: its files will be judged",
+		rules.RequestPasses.String(): "asks nothing about a token request: its files will be judged",
 		rules.Unclear.String():       "may or may not apply",
 		rules.SwitchedOff.String():   "is off",
 	}

@@ -53,6 +53,7 @@ func TestPlanText(t *testing.T) {
 			{Policy: "a", File: "10-a.yaml", Mode: "enforce", Rules: []policies.PlannedRule{
 				{Rule: "a-name-that-is-long", Kind: "path", Mode: "enforce", Phases: []string{"request", "start", "stop"}, First: "request", Cost: "metadata", Needs: []string{"s = uri"}},
 				{Rule: "token", Kind: "path", Mode: "shadow", Phases: []string{"request"}, First: "request", Cost: "metadata", Notes: []string{"only then"}},
+				{Rule: "grant", Kind: "grant", Mode: "enforce", Phases: []string{"request", "start"}, First: "start", Cost: "metadata", Needs: []string{"s = uri"}},
 				{Rule: "scan", Kind: "checksum", Mode: "shadow", Phases: []string{"stop"}, First: "stop", Cost: "file", Needs: []string{"s = uri", "more"}, Notes: []string{"late", "and more"}},
 			}},
 			{Policy: "b", File: "20-b.yaml", Mode: "off"},
@@ -69,6 +70,8 @@ a (10-a.yaml)
   token                path      shadow  first   -     -       -     metadata
     needs no setting; on request the token endpoint asks
     only then
+  grant                grant     enforce limits  first -       -     metadata
+    needs s = uri
   scan                 checksum  shadow  -       -     -       first file
     needs s = uri; more
     late

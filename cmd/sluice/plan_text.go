@@ -47,6 +47,8 @@ func asked(r policies.PlannedRule, phase string) string {
 	switch {
 	case r.First == phase:
 		return "first"
+	case slices.Contains(r.Phases, phase) && phase == rules.PhaseRequest.String():
+		return "limits"
 	case slices.Contains(r.Phases, phase):
 		return "again"
 	default:
