@@ -10,16 +10,16 @@ import (
 // they bound is the work that anybody can cause who asks for a token.
 const (
 	maxMemory           = 1 << 20
-	maxPasses           = 64
+	maxPasses           = 16
 	maxLanes            = 255
 	minSalt, minHash    = 8, 16
 	maxSaltHash         = 64
-	minCost, maxCost    = 4, 31
+	minCost, maxCost    = 4, 16
 	bcryptLength        = 60
 	bcryptAlphabet      = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	howToHash           = "hash it with `sluice password`, and write in quotes what that prints"
-	argonForm           = "it looks like $argon2id$v=19$m=65536,t=3,p=4$SALT$HASH, with at most 1 GiB of memory (m=1048576) and 64 passes (t=64)"
-	bcryptForm          = "it looks like $2y$12$ and 53 more letters, digits, dots and slashes; the cost is from 04 to 31"
+	argonForm           = "it looks like $argon2id$v=19$m=65536,t=3,p=4$SALT$HASH, with at most 1 GiB of memory (m=1048576) and 16 passes (t=16)"
+	bcryptForm          = "it looks like $2y$12$ and 53 more letters, digits, dots and slashes; the cost is from 04 to 16"
 	notHashed           = `"password_hash" is not a hash of a password`
 	notWhole, notThatOf = `"password_hash" is not a whole `, `"password_hash" is a hash that is not used here`
 )

@@ -56,7 +56,7 @@ type knownClient struct {
 // NewClientSet returns the set of these clients, which must not be changed from
 // then on. The error joins what is wrong with each: a name that is empty, too
 // long, used twice or not plain text, or a hash that is none or beyond the bounds
-// of 1 GiB of memory, 64 passes and, by bcrypt, a cost of 31. It repeats no hash.
+// of 1 GiB of memory, 16 passes and, by bcrypt, a cost of 16. It repeats no hash.
 func NewClientSet(clients []*Client) (*ClientSet, error) {
 	set := &ClientSet{byName: make(map[string]*knownClient, len(clients))}
 	var faults []error

@@ -16,10 +16,10 @@ import (
 // token.
 const (
 	maxArgonMemory   = 1 << 20
-	maxArgonPasses   = 64
+	maxArgonPasses   = 16
 	minSalt, minSum  = 8, 16
 	maxSaltSum       = 64
-	maxBcryptCost    = 31
+	maxBcryptCost    = 16
 	bcryptLength     = 60
 	bcryptAlphabet   = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	maxBcryptSecret  = 72

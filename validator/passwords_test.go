@@ -136,14 +136,14 @@ func TestHashesAreReadStrictly(t *testing.T) {
 	const salt, sum = "c29tZSBzYWx0", "MTIzNDU2Nzg5MDEyMzQ1Ng"
 	for text, want := range map[string]bool{
 		someArgon2id: true, someBcrypt: true,
-		argon("m=1048576,t=64,p=255", salt, sum):                   true,
+		argon("m=1048576,t=16,p=255", salt, sum):                   true,
 		argon("m=8,t=1,p=1", salt, sum):                            true,
 		argon("m=1048577,t=1,p=1", salt, sum):                      false,
 		argon("m=4294967304,t=1,p=1", salt, sum):                   false,
 		argon("m=7,t=1,p=1", salt, sum):                            false,
 		argon("m=64,t=1,p=9", salt, sum):                           false,
 		argon("m=65536,t=0,p=1", salt, sum):                        false,
-		argon("m=65536,t=65,p=1", salt, sum):                       false,
+		argon("m=65536,t=17,p=1", salt, sum):                       false,
 		argon("m=65536,t=1,p=0", salt, sum):                        false,
 		argon("m=65536,t=1,p=256", salt, sum):                      false,
 		argon("m=65536,p=1,t=1", salt, sum):                        false,
@@ -233,7 +233,7 @@ func FuzzPasswordHash(f *testing.F) {
 func TestHashesAreReadAsTheyAreWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lanes := rapid.Uint8Range(1, 255).Draw(t, "lanes")
-		hash := written(rapid.Uint32Range(8*uint32(lanes), 1<<20).Draw(t, "memory"), rapid.Uint32Range(1, 64).Draw(t, "passes"), lanes,
+		hash := written(rapid.Uint32Range(8*uint32(lanes), 1<<20).Draw(t, "memory"), rapid.Uint32Range(1, 16).Draw(t, "passes"), lanes,
 			rapid.SliceOfN(rapid.Byte(), 8, 64).Draw(t, "salt")) +
 			base64.RawStdEncoding.EncodeToString(rapid.SliceOfN(rapid.Byte(), 16, 64).Draw(t, "sum"))
 		if read := readAs(t, hash); read != hash {
