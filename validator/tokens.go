@@ -182,6 +182,10 @@ func (t *tokens) answerError(err error, c echo.Context) {
 		return // The caller is gone; there is nobody to tell.
 	}
 	var known *grants.Error
+	var behind *grants.Unreachable
+	if errors.As(err, &behind) { // The caller gets to know nothing of why.
+		t.Log.Warn("no tokens from the node", zap.Error(behind.Cause))
+	}
 	switch {
 	case errors.As(err, &known) && known.Code >= 400 && known.Code < 600:
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // Nobody's fault here.

@@ -233,6 +233,9 @@ func TestTokenIssuerErrors(t *testing.T) {
 		{"with a status that is none", func(context.Context, grants.Call) ([]grants.Answer, error) {
 			return nil, &grants.Error{Code: 200, Reason: "OK", UserMessage: "secret"}
 		}, fault(), true},
+		{"of a node that cannot be reached", func(context.Context, grants.Call) ([]grants.Answer, error) {
+			return nil, &grants.Unreachable{Shown: gateway, Cause: errors.New("no route")}
+		}, gateway, true},
 		{"another error", func(context.Context, grants.Call) ([]grants.Answer, error) { return nil, errors.New("secret") }, fault(), true},
 		{"too few answers", func(context.Context, grants.Call) ([]grants.Answer, error) { return nil, nil }, fault(), true},
 		{"too many answers", func(context.Context, grants.Call) ([]grants.Answer, error) { return make([]grants.Answer, 2), nil }, fault(), true},

@@ -28,7 +28,10 @@ func TestTheMetricsAreThoseThatAreDocumented(t *testing.T) {
 	if err := write(filepath.Join(dir, "50-scan.yaml"), "version: 1\npolicy: scan\nmode: shadow\nrules: [{name: scanned, scan: {with: clamav}}]\n"); err != nil {
 		t.Fatal(err)
 	}
-	s := start(t, setup{dir: dir, config: "scanners: {clamav: {clamd: 'unix:/nowhere/clamd'}}\n"})
+	scratch := t.TempDir()
+	s := start(t, setup{dir: dir, config: "scanners: {clamav: {clamd: 'unix:/nowhere/clamd'}}\n" +
+		"grants: {key_file: " + filepath.Join(scratch, "grant.pem") + "}\ntokens: {listen: '127.0.0.1:0'}\n" +
+		journalOf(filepath.Join(scratch, "log"), "sinks: {copy: {file: "+filepath.Join(scratch, "copy.jsonl")+"}}")})
 	for _, body := range []string{
 		event(), event("tags", "{}"), file("/elsewhere/a.mov"), "",
 		event("startstop", `"stop"`), // There is no digest, and known-bad accepts on error.
