@@ -32,6 +32,7 @@ type config struct {
 	webhooks        []webhookConfig
 	grants          grantsConfig
 	tokens          tokensConfig
+	journal         journalConfig
 }
 
 func defaultConfig() config {
@@ -39,7 +40,7 @@ func defaultConfig() config {
 		listen: "127.0.0.1:8080", admin: "127.0.0.1:9080", policies: "policies",
 		uploadDirection: "recv", reloadInterval: time.Second, limits: validator.DefaultLimits(),
 		shutdownTimeout: 30 * time.Second, files: defaultFiles(),
-		grants: grantsConfig{skew: time.Minute}, tokens: defaultTokens(),
+		grants: grantsConfig{skew: time.Minute}, tokens: defaultTokens(), journal: defaultJournal(),
 	}
 }
 
@@ -62,6 +63,7 @@ const configSchema = `{
 	"grants": ` + grantsSchema + `,
 	"docroots": ` + docrootsSchema + `,
 	"tokens": ` + tokensSchema + `,
+	"journal": ` + journalSchema + `,
 	"limits": {"type": "object", "additionalProperties": false, "minProperties": 1, "properties": {
 		"body": {"type": ["integer", "string"], "default": "1 MiB"},
 		"header": {"type": ["integer", "string"], "default": "64 KiB"},
@@ -105,6 +107,7 @@ type configSpec struct {
 	Grants   grantsSpec                            `json:"grants"`
 	Docroots map[string]string                     `json:"docroots"`
 	Tokens   tokensSpec                            `json:"tokens"`
+	Journal  journalSpec                           `json:"journal"`
 }
 
 // readConfig puts a configuration file over the defaults. The error is
@@ -134,7 +137,7 @@ func readConfig(name string) (config, error) {
 	}
 	return c, slices.Concat(
 		faults, c.apply(doc, &spec), c.applyWebhooks(doc, spec.Webhooks),
-		c.applyGrants(doc, &spec.Grants, spec.Docroots), c.applyTokens(doc, &spec.Tokens),
+		c.applyGrants(doc, &spec.Grants, spec.Docroots), c.applyTokens(doc, &spec.Tokens), c.applyJournal(doc, &spec.Journal),
 	).Err()
 }
 

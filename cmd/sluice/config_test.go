@@ -15,6 +15,8 @@ import (
 	"github.com/sluiceproject/sluice/files"
 	"github.com/sluiceproject/sluice/policies/document"
 	"github.com/sluiceproject/sluice/validator"
+	"github.com/sluiceproject/sluice/validator/journal"
+	"github.com/sluiceproject/sluice/validator/journal/sinks"
 )
 
 // sameConfig compares configurations member by member.
@@ -75,6 +77,7 @@ tokens:
   transfer: {remote_host: hst.example.com, ssh_port: 22, fasp_port: 33002, http_fallback: true, http_fallback_port: 443, cipher: aes-256}
   node: {url: "https://hst:9092", user: n, password_file: n.txt, ca_file: ca.pem, pin_sha256: 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f, timeout: 2s, connections: 3, waiting: 0}
   bearer: {access_key: ak, user_id: me, private_key_file: rsa.pem}
+journal: {dir: /var/log/sluice, instance: eu-1, durability: interval, interval: 50ms, patience: 1s, on_error: accept, segment_size: 1 MiB, segment_age: 2d, keep_bytes: 1 GiB, keep_age: 30d, sinks: {tail: {file: /var/log/sluice.jsonl}}}
 `
 
 func TestEveryKeyIsRead(t *testing.T) {
@@ -114,6 +117,11 @@ func TestEveryKeyIsRead(t *testing.T) {
 				PinSHA256: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", Timeout: 2 * time.Second, Connections: 3,
 			},
 			bearer: bearerConfig{"ak", "me", "rsa.pem"},
+		},
+		journal: journalConfig{
+			Dir: "/var/log/sluice", Instance: "eu-1", Durability: journal.Interval, Interval: 50 * time.Millisecond, Patience: time.Second,
+			AcceptOnError: true, SegmentSize: 1 << 20, SegmentAge: 2 * day, KeepBytes: 1 << 30, KeepAge: 30 * day,
+			Sinks: []sinks.Sink{{Name: "tail", BatchRecords: 500, BatchBytes: 1 << 20, File: &sinks.File{Path: "/var/log/sluice.jsonl"}}},
 		},
 	}
 	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
@@ -166,7 +174,7 @@ func TestDefaultsAreThoseOfTheShippedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{
-		"listen", "admin", "policies", "default", "upload_direction", "# partial_suffix", "# scanners", "# webhooks", "# grants", "# docroots", "# tokens", "reload_interval", "limits", "  body", "  header", "  header_time",
+		"listen", "admin", "policies", "default", "upload_direction", "# partial_suffix", "# scanners", "# webhooks", "# grants", "# docroots", "# tokens", "# journal", "reload_interval", "limits", "  body", "  header", "  header_time",
 		"  read_time", "  idle_time", "  connections", "  requests", "shutdown", "  delay", "  timeout",
 		"files", "  deadline", "  heads", "    # workers", "    waiting", "  wholes", "  # read_rate", "  # mounts",
 	} {
@@ -198,7 +206,7 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 			"unknown key that is like none", "shutdown: {x: 1}\n",
 			[]string{`1:12: unknown key "x"; known here: delay, timeout`},
 		},
-		{"a key of another group", "timeout: 1s\n", []string{`1:1: unknown key "timeout"; known here: admin, default, docroots, files, grants, limits, listen, partial_suffix, policies, reload_interval, scanners, shutdown, tokens, upload_direction, webhooks`}},
+		{"a key of another group", "timeout: 1s\n", []string{`1:1: unknown key "timeout"; known here: admin, default, docroots, files, grants, journal, limits, listen, partial_suffix, policies, reload_interval, scanners, shutdown, tokens, upload_direction, webhooks`}},
 		{"a key twice", "listen: a:1\nlisten: b:1\n", []string{`2:1: the key "listen" is given twice, first in line 1`}},
 		{"a choice", "default: acept\n", []string{`1:10: "default" cannot be "acept"; it is one of accept, reject; did you mean "accept"?`}},
 		{"a direction", "upload_direction: upload\n", []string{`1:19: "upload_direction" cannot be "upload"; it is one of recv, send`}},
@@ -232,6 +240,17 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 		{"half a connection", "limits: {connections: 1.5}\n", []string{`1:23: "connections" must be a whole number, not a number`}},
 		{"a number in quotes", "limits: {connections: '5'}\n", []string{`1:23: "connections" must be a whole number, not a text`}},
 		{"a number as nobody writes it", "limits: {connections: 1.0e+3, requests: 5.0}\n", []string{`1:23: "1.0e+3" is not written as a whole number`, `1:41: "5.0" is not written as a whole number`}},
+		{
+			"times and sizes of the decision log", "journal: {dir: d, interval: 1h, patience: 1ms, segment_age: 31d, keep_age: -1d, segment_size: 2 GiB, keep_bytes: x}\n",
+			[]string{
+				`1:29: "1h" is not a time such as 100ms or 1s, from 1ms to 1m`, `1:43: "1ms" is not a time such as 500ms or 5s, from 10ms to 1m`,
+				`1:61: "31d" is not a time such as 1h or 1d, from 1m to 30d`, `1:76: "-1d" is not a time such as 720h or 400d, from 1h to 36500d`,
+				`1:95: "2 GiB" is not from 1 KiB to 1 GiB`, `1:114: "x" is not a size; write a number and a unit of B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 500 GiB`,
+			},
+		},
+		{"a decision log without a folder", "journal: {on_error: accept}\n", []string{`1:10: "journal" lacks the key "dir"`}},
+		{"a decision log that keeps less than it writes", "journal: {dir: d, keep_bytes: 64 MiB}\n", []string{`1:10: keep_bytes must be at least twice segment_size: the file that is written to is never removed`}},
+		{"a durability", "journal: {dir: d, durability: sync}\n", []string{`1:31: "durability" cannot be "sync"; it is one of commit, interval, off`}},
 		{"YAML", "listen: [a\n", []string{`1:9: the "]" of this list is missing`}},
 
 		{

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,5 +47,73 @@ func TestMistakesInTokensAndGrants(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// guide returns the section of the operator's guide about tokens.
+func guide(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../deploy/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(text), "\n## Tokens and grants\n")
+	if section, _, _ = strings.Cut(section, "\n## "); !found {
+		t.Fatal("the operator's guide has no section about tokens")
+	}
+	return section
+}
+
+// TestEveryKeyOfTokensAndGrantsIsDocumented with its default, and no other is.
+func TestEveryKeyOfTokensAndGrantsIsDocumented(t *testing.T) {
+	type schema struct {
+		Default    any
+		Properties map[string]*schema
+	}
+	read := func(text string) *schema {
+		var s schema
+		if err := json.Unmarshal([]byte(text), &s); err != nil {
+			t.Fatal(err)
+		}
+		return &s
+	}
+	tokens, section := read(tokensSchema), guide(t)
+	for table, of := range map[string]*schema{
+		"tokens": tokens, "tokens.transfer": tokens.Properties["transfer"], "tokens.node": tokens.Properties["node"],
+		"tokens.bearer": tokens.Properties["bearer"], "grants": read(grantsSchema),
+	} {
+		t.Run(table, func(t *testing.T) {
+			_, rows, found := strings.Cut(section, "\n| key of `"+table+"` | meaning | default |\n|---|---|---|\n")
+			if !found {
+				t.Fatal("there is no table")
+			}
+			rows, _, _ = strings.Cut(rows, "\n\n")
+			documented := map[string]string{}
+			for row := range strings.SplitSeq(rows, "\n") {
+				cells := strings.Split(row, " | ")
+				if len(cells) != 3 {
+					t.Fatalf("the row %q has %d cells", row, len(cells))
+				}
+				documented[strings.Trim(cells[0], "| `")] = strings.Trim(cells[2], "| `")
+			}
+			if diff := cmp.Diff(slices.Sorted(maps.Keys(of.Properties)), slices.Sorted(maps.Keys(documented))); diff != "" {
+				t.Fatalf("(-keys +documented):\n%s", diff)
+			}
+			for name, key := range of.Properties {
+				if key.Default != nil && documented[name] != fmt.Sprint(key.Default) {
+					t.Errorf("the default of %s is %v, and in the guide %s", name, key.Default, documented[name])
+				}
+			}
+		})
+	}
+}
+
+// TestTheGuidesExampleOfTokensIsRead as a configuration.
+func TestTheGuidesExampleOfTokensIsRead(t *testing.T) {
+	_, example, found := strings.Cut(guide(t), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	c, err := readConfig(written(t, "sluice.yaml", example))
+	if !found || err != nil || c.tokens.issuer != issuerNode || c.grants.docroot("xfer") != "/srv/aspera/xfer" || c.tokens.node.User != "sluice" {
+		t.Errorf("%v, %+v", err, c.tokens)
 	}
 }

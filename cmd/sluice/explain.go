@@ -16,10 +16,11 @@ import (
 
 // explainCmd is `sluice explain`.
 type explainCmd struct {
-	Event    *simArg `arg:"" optional:"" name:"event" help:"File with one event as ascp posts it; - is standard input, and so is nothing."`
+	Event    *simArg `arg:"" optional:"" name:"event" help:"File with one event as ascp posts it; - is standard input, and so is nothing. Or the id of a past decision."`
 	Policies *string `help:"Folder of the policy set (policies)." placeholder:"DIR"`
 	Config   string  `help:"Configuration file of the service. The flags win over it." placeholder:"FILE"`
 	Default  string  `help:"What happens to events to which no policy applies: accept or reject (reject)." placeholder:"VERDICT" enum:",accept,reject" default:""`
+	Log      string  `help:"The decision log in which to find a past decision; by default the one of --config." placeholder:"DIR"`
 	All      bool    `help:"Show every policy that does not apply, however many they are."`
 	Format   string  `help:"text, or json (${default})." enum:"text,json" default:"text"`
 }
@@ -35,11 +36,22 @@ the service's --config if that sets default, upload_direction or partial_suffix.
 
 POST /v1/explain at the admin address does the same with the policies in force.
 
-Status: 0 the event is explained, whatever the verdict; 2 it could not be.`
+With the id of a past decision it shows that as it was made, out of the log:
+
+  sluice explain --config sluice.yaml 0199e1c4-7b1e-7a53-9f0e-3d1f2a4b5c6d
+
+Status: 0 the event is explained, whatever the verdict; 1 the decision is not in the
+log; 2 it could not be explained.`
 }
 
 // Run explains the event.
 func (c *explainCmd) Run(ctx context.Context, std *stdio) error {
+	if past := c.past(); past != nil {
+		if c.Log == "" && c.Config == "" {
+			return errors.New("in which log is that decision? Say --log FOLDER, or --config with the service's configuration")
+		}
+		return past.Run(ctx, std)
+	}
 	settings, err := (&serveCmd{Config: c.Config, Policies: c.Policies, Default: c.Default}).settings()
 	if err != nil {
 		return mistakes(std, err, 2)
@@ -72,6 +84,18 @@ func (c *explainCmd) Run(ctx context.Context, std *stdio) error {
 	}
 	_, err = io.WriteString(std.out, explained(&told, newPainter(std.out)))
 	return err
+}
+
+// past returns what shows a past decision, if the argument is the id of one and not
+// the name of a file.
+func (c *explainCmd) past() *logShowCmd {
+	if c.Event == nil || !isDecisionID(string(*c.Event)) {
+		return nil
+	}
+	if _, err := os.Stat(string(*c.Event)); err == nil {
+		return nil
+	}
+	return &logShowCmd{ID: string(*c.Event), logSource: logSource{Dir: c.Log, Config: c.Config}, Format: c.Format}
 }
 
 // read returns the event's text, as far as it may be long and a byte more.

@@ -38,6 +38,9 @@ type cli struct {
 	Simulate simulateCmd `cmd:"" help:"Post the events that ascp would send for real files: a dry run without an Aspera server."`
 	Explain  explainCmd  `cmd:"" help:"Show how one event is decided, rule by rule, and what ascp would get."`
 	Plan     planCmd     `cmd:"" help:"Show when each rule is decided and what it needs in aspera.conf."`
+	Replay   replayCmd   `cmd:"" help:"Decide the events of a decision log again with another policy set, and show what changes."`
+	Log      logCmd      `cmd:"" help:"Show, search, draw, verify and export the decision log."`
+	Hunt     huntCmd     `cmd:"" help:"Find past transfers that carried a digest, a name or an address now known to be bad."`
 	Token    tokenCmd    `cmd:"" help:"Ask for transfer tokens, show what they say, and verify what they cover."`
 	Password passwordCmd `cmd:"" help:"Hash the password of a client that may ask for tokens."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sluiceproject/sluice/policies"
 	"github.com/sluiceproject/sluice/validator"
+	"github.com/sluiceproject/sluice/validator/journal"
 )
 
 // serveCmd is `sluice serve`.
@@ -87,7 +88,9 @@ type server struct {
 	log      log
 	live     *policies.Live
 	pools    scannerSet
-	giving   *tokenService // nil where no tokens are given out
+	giving   *tokenService    // nil where no tokens are given out
+	recorder *journal.Journal // nil where decisions are not recorded
+	sinks    sending
 	decides  validator.Decider
 	registry *prometheus.Registry
 	service  *listening
@@ -123,9 +126,14 @@ func newServer(settings config, std *stdio) (*server, error) {
 	validator.RegisterPolicies(s.registry, s.status)
 	s.pools = scanners
 	validator.RegisterScanners(s.registry, scanners.stats)
+	if err := s.openJournal(); err != nil {
+		s.log.flush()
+		return nil, err
+	}
 	s.decides = s.decider()
 	s.countConnections()
 	if err := s.listen(); err != nil {
+		s.closeJournal()
 		s.log.flush()
 		return nil, err
 	}
@@ -134,13 +142,15 @@ func newServer(settings config, std *stdio) (*server, error) {
 
 // decider is what answers events: the policies, and around them what watches.
 func (s *server) decider() validator.Decider {
-	return validator.Logged(validator.Measured(validator.Guarded(s.live), s.registry, time.Now), s.log.lines)
+	return validator.Logged(validator.Measured(s.recorded(validator.Guarded(s.live)), s.registry, time.Now), s.log.lines)
 }
 
 // run serves until ctx is done or a listener fails, then says not ready, finishes
 // what is in flight and returns. Whatever comes out of hangup reloads the policies.
 func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer s.log.flush()
+	defer s.startSinks()()
+	defer s.closeJournal()
 	watching, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
 	go s.reloadOnChange(watching)
@@ -153,6 +163,7 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	s.log.Info("ready", zap.String("version", version), zap.String("listen", s.service.address()), zap.String("admin", s.admin.address()),
 		zap.String("policies", s.policies), zap.String("default", s.defaultVerdict()))
 	s.tokensReady()
+	s.journalReady()
 	select {
 	case err := <-failed:
 		return errors.Join(err, s.drain())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -51,7 +52,9 @@ func (s *server) listen() error {
 }
 
 // degraded tells what does not work beside the policies, a line each.
-func (s *server) degraded() []string { return append(s.pools.degraded(), s.giving.degraded()...) }
+func (s *server) degraded() []string {
+	return slices.Concat(s.pools.degraded(), s.giving.degraded(), s.journalDegraded(), s.sinksDegraded())
+}
 
 // maxAdmin is how many connections the admin listener keeps open.
 const maxAdmin = 256

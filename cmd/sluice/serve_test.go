@@ -23,6 +23,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+
+	"github.com/sluiceproject/sluice/validator/journal/sinks"
 )
 
 // noLeaks fails if the test leaves a goroutine behind.
@@ -191,7 +193,7 @@ func TestServe(t *testing.T) {
 	if err := s.end(); err != nil {
 		t.Error(err)
 	}
-	want := []string{"policies in force", "ready", "decision", "decision", "shutting down", "stopped"}
+	want := []string{"policies in force", "ready", unrecorded, "decision", "decision", "shutting down", "stopped"}
 	if diff := cmp.Diff(want, s.log.messages(t)); diff != "" {
 		t.Errorf("the log (-want +got):\n%s", diff)
 	}
@@ -202,6 +204,9 @@ func TestServe(t *testing.T) {
 		}
 	}
 }
+
+// unrecorded is what is said where there is no decision log.
+const unrecorded = "decisions are not recorded: there is no journal in the configuration"
 
 // TestServeEndsWithItsContext, as it does with SIGTERM.
 func TestServeEndsWithItsContext(t *testing.T) {
@@ -215,7 +220,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	if status != 0 || out.Len() > 0 {
 		t.Errorf("status %d, on standard output %q", status, out.String())
 	}
-	if diff := cmp.Diff([]string{"policies in force", "ready", "shutting down", "stopped"}, log.messages(t)); diff != "" {
+	if diff := cmp.Diff([]string{"policies in force", "ready", unrecorded, "shutting down", "stopped"}, log.messages(t)); diff != "" {
 		t.Errorf("the log (-want +got):\n%s", diff)
 	}
 }
@@ -483,7 +488,12 @@ func TestReferenceOfMetrics(t *testing.T) {
 		want[strings.Trim(cells[1], " `")] = strings.NewReplacer("`", "", " ", ",").Replace(strings.TrimSpace(cells[2]))
 	}
 
-	s := serve(t, nil)
+	s := serve(t, func(c *config) {
+		dir := t.TempDir()
+		c.grants.keyFile, c.tokens.listen = filepath.Join(dir, "grant.pem"), "127.0.0.1:0"
+		c.journal.Dir = filepath.Join(dir, "log")
+		c.journal.Sinks = []sinks.Sink{{Name: "copy", File: &sinks.File{Path: filepath.Join(dir, "copy.jsonl")}}}
+	})
 	s.ask(t, "GET", "/metrics")
 	descriptions := make(chan *prometheus.Desc)
 	go func() {

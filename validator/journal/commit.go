@@ -1,10 +1,6 @@
 package journal
 
-import (
-	"errors"
-	"fmt"
-	"time"
-)
+import "time"
 
 // run writes batches until the log is closed.
 func (j *Journal) run() {
@@ -14,167 +10,219 @@ func (j *Journal) run() {
 	for {
 		select {
 		case <-j.wake:
+			j.commit(false)
 		case <-tick.C:
+			j.commit(false)
+			j.upkeep()
 		case <-j.stop:
-			j.commit()
-			j.retire(true)
+			j.commit(true)
+			if err := j.retire(); err != nil {
+				j.failed(err)
+			}
 			return
 		}
-		j.commit()
 	}
 }
 
-// pace is how often the writer looks up although nobody wakes it: to have what
-// was written on disk in time, and to close a segment that has become old.
+// pace is how often the writer looks up although nobody wakes it.
 func (j *Journal) pace() time.Duration {
-	if j.o.Durability == Interval {
+	switch j.o.Durability {
+	case Interval:
 		return j.o.Interval
+	case Off:
+		return 100 * time.Millisecond
+	default:
+		return time.Second
 	}
-	return time.Second
+}
+
+// taken is what is written at once.
+type taken struct {
+	*batch
+	notes []note
+	owed  tally // the part of notes that is a tally
+	queue int   // how many of notes are from the queue
+}
+
+// take takes what waits, for the writer alone. There is nothing if it has no
+// batch.
+func (j *Journal) take(last bool) taken {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	t := taken{owed: j.owed, queue: len(j.notes), notes: j.notes[:len(j.notes):len(j.notes)]}
+	if t.owed.lost > 0 {
+		t.notes = append(t.notes, note{NoteLost, t.owed.lost, "decisions were answered and could not be recorded"})
+	}
+	if t.owed.refused > 0 {
+		t.notes = append(t.notes, note{NoteRefused, t.owed.refused, "events were refused because they could not be recorded"})
+	}
+	quiet := j.filling.count == 0 && j.filling.done == nil
+	if quiet && !last && (len(t.notes) == 0 || j.failure != nil && !j.w.again(j.o.Now())) {
+		return taken{}
+	}
+	t.batch = j.filling
+	j.filling, j.spare = &batch{text: j.spare}, nil
+	return t
 }
 
 // commit writes what waits.
-func (j *Journal) commit() {
-	j.mu.Lock()
-	b := j.filling
-	some := b.count > 0
-	if some {
-		j.filling, j.spare = j.spare, nil
-		if j.filling == nil {
-			j.filling = &batch{}
-		}
-	}
-	j.mu.Unlock()
-	if !some {
-		j.idle()
+func (j *Journal) commit(last bool) {
+	t := j.take(last)
+	if t.batch == nil {
 		return
 	}
-	err := j.write(b)
-	j.mu.Lock()
+	if t.settled.Load() && t.unwaited == 0 { // Nobody waits any more.
+		t.text, t.count = t.text[:0], 0
+		if len(t.notes) == 0 && !last {
+			return
+		}
+	}
+	j.w.tried = j.o.Now()
+	j.busy(j.w.tried)
+	written, err := j.write(&t, last)
+	j.busy(time.Time{})
+	if t.late != nil {
+		t.late.Stop()
+	}
+	first := t.settle(err)
+	if err == nil && !first && t.unwaited == 0 && t.count > 0 {
+		err = ErrSlow // All who waited have been told so: it must not be there.
+	}
 	if err == nil {
-		j.written(b)
+		j.keepWritten(&t, written)
 	} else {
-		j.failed(b, err)
+		err = j.undo(err)
+		j.lose(&t)
+		j.failed(err)
 	}
-	j.mu.Unlock()
-}
-
-// written notes that a batch is as safe as it is to be. The caller has the lock.
-func (j *Journal) written(b *batch) {
-	if j.failure != nil {
-		j.tell(Happening{What: "recovered", Detail: "decisions are recorded again"})
+	if first {
+		t.release()
 	}
-	j.failure = nil
-	j.lost -= b.lost
-	j.stats.Records += b.count
-	j.stats.Bytes += uint64(len(b.buf))
-	j.stats.Batches++
-	j.stats.Written = j.o.Now()
-	j.release(b, nil)
-}
-
-// failed forgets a batch that could not be written, and what has been chained to
-// it meanwhile: the sequence has no gaps. The caller has the lock.
-func (j *Journal) failed(b *batch, err error) {
-	if j.failure == nil {
-		j.tell(Happening{What: "failing", Detail: "decisions cannot be recorded", Err: err})
-	}
-	j.failure = fmt.Errorf("the decision log cannot be written: %w", err)
-	j.stats.Failures++
-	j.next, j.prev = b.first, b.prev
-	if j.o.Durability != Commit { // Nobody waits who could be told.
-		lost := int64(b.count + j.filling.count)
-		j.lost += lost
-		j.stats.Lost += uint64(lost)
-	}
-	j.release(j.filling, j.failure)
-	j.filling = &batch{}
-	j.release(b, j.failure)
-}
-
-// release lets go whoever waits for a batch, and keeps its memory for another.
-func (j *Journal) release(b *batch, err error) {
-	const mostKept = 1 << 20
-	if b.done != nil {
-		b.late.Stop()
-		b.finish(err)
-		if cap(b.buf) <= mostKept {
-			j.spare = &batch{buf: b.buf[:0]} // Those who waited still read b.err.
-		}
-		return
-	}
-	if cap(b.buf) <= mostKept {
-		*b = batch{buf: b.buf[:0]}
-		j.spare = b
-	}
-}
-
-// write appends a batch to the segment. After an error the segment ends where it
-// did before.
-func (j *Journal) write(b *batch) error {
-	if err := j.rotate(b); err != nil {
-		return err
-	}
-	s := j.segment
-	if s.torn { // An earlier batch was written in part.
-		if err := s.file.Truncate(s.size); err != nil {
-			return fmt.Errorf("cutting off what was written in part: %w", err)
-		}
-		s.torn = false
-	}
-	_, err := s.file.WriteAt(b.buf, s.size)
-	if err == nil && j.o.Durability == Commit {
-		err = s.file.Sync()
-	}
-	if err != nil {
-		s.torn = true
-		if cut := s.file.Truncate(s.size); cut != nil {
-			return errors.Join(err, cut)
-		}
-		s.torn = false
-		return err
-	}
-	s.size += int64(len(b.buf))
-	s.dirty = j.o.Durability != Commit
-	if j.o.Durability == Interval {
-		return j.sync()
-	}
-	return nil
-}
-
-// idle does what is due although nothing is to be written.
-func (j *Journal) idle() {
-	if err := j.sync(); err != nil {
+	if cap(t.text) <= mostKept {
 		j.mu.Lock()
-		if j.failure == nil {
-			j.tell(Happening{What: "failing", Detail: "what was written cannot be made safe", Err: err})
-		}
-		j.failure = fmt.Errorf("the decision log cannot be made safe: %w", err)
-		j.stats.Failures++
+		j.spare = t.text[:0] // Whoever waited still reads what is beside it.
 		j.mu.Unlock()
 	}
-	if j.segment != nil && j.segment.size > 0 && j.o.Now().Sub(j.segment.begun) >= j.o.SegmentAge {
-		j.retire(false)
+}
+
+// busy notes since when the disk has been at work.
+func (j *Journal) busy(since time.Time) {
+	j.mu.Lock()
+	j.since = since
+	j.mu.Unlock()
+}
+
+// keepWritten notes that a batch is written.
+func (j *Journal) keepWritten(t *taken, end position) {
+	w, size := &j.w, int64(len(j.w.out))
+	w.segment.size += size
+	w.since.decisions += t.unwaited
+	w.since.lost += t.owed.lost
+	w.since.refused += t.owed.refused
+	w.since.notes = append(w.since.notes, t.notes[:t.queue]...)
+	records := end.next - w.at.next
+	w.at = end
+	j.mu.Lock()
+	recovered := j.failure != nil
+	j.failure = nil
+	j.notes = j.notes[t.queue:]
+	j.owed.lost -= t.owed.lost
+	j.owed.refused -= t.owed.refused
+	j.stats.Records += records
+	j.stats.Bytes += uint64(size)
+	j.stats.KeptBytes += size
+	j.stats.Batches++
+	j.stats.Written = j.o.Now()
+	j.mu.Unlock()
+	if j.o.Durability != Interval || !w.segment.dirty {
+		j.safe()
+	}
+	if recovered {
+		j.tell(Happening{What: Recovered, Detail: "decisions are recorded again"})
 	}
 }
 
-// sync has the segment on disk once the interval has passed.
-func (j *Journal) sync() error {
-	s := j.segment
-	if j.o.Durability != Interval || s == nil || !s.dirty || j.o.Now().Sub(j.synced) < j.o.Interval {
-		return nil
+// safe notes that everything written is as safe as it is to be.
+func (j *Journal) safe() {
+	j.w.safe, j.w.safeSize, j.w.since = j.w.at, 0, since{}
+	if j.w.segment != nil {
+		j.w.safeSize = j.w.segment.size
 	}
+	j.mu.Lock()
+	j.stats.Sequence = j.w.at.next - 1
+	j.mu.Unlock()
+}
+
+// write has a batch behind what is written already. It returns where the log
+// ends then.
+func (j *Journal) write(t *taken, last bool) (end position, err error) {
+	if err := j.rotate(int64(len(t.text)) + (t.count+int64(len(t.notes)))*noteSize); err != nil {
+		return end, err
+	}
+	s := j.w.segment
+	if err := s.mend(); err != nil {
+		return end, err
+	}
+	end = j.seal(t, last)
+	s.torn = true // Until it is known to be whole.
+	if _, err := s.file.WriteAt(j.w.out, s.size); err != nil {
+		return end, err
+	}
+	s.dirty = true
+	j.mu.Lock()
+	careful := j.failure != nil // It is not believed before it is seen.
+	j.mu.Unlock()
+	if j.o.Durability == Commit || j.o.Durability == Interval && careful {
+		if err := j.sync(s); err != nil {
+			return end, err
+		}
+	}
+	s.torn = false
+	return end, nil
+}
+
+// sync has the segment on disk.
+func (j *Journal) sync(s *segment) error {
+	begun := time.Now()
 	if err := s.file.Sync(); err != nil {
-		return err
+		return unsafeError{err}
 	}
 	s.dirty = false
-	j.synced = j.o.Now()
+	if j.o.Synced != nil {
+		j.o.Synced(time.Since(begun))
+	}
 	return nil
 }
 
-// tell calls back without the lock's help: whoever is told must not call the log.
-func (j *Journal) tell(h Happening) {
-	if j.o.Told != nil {
-		j.o.Told(h)
+// upkeep does what is due from time to time: it has what was written on disk, and
+// ends a segment that has become old or has gone.
+func (j *Journal) upkeep() {
+	s := j.w.segment
+	if s == nil {
+		return
+	}
+	if j.o.Durability == Interval && s.dirty && !s.torn {
+		if err := j.sync(s); err != nil {
+			j.failed(j.undo(err))
+			return
+		}
+		j.safe()
+	}
+	now := j.o.Now()
+	if j.w.looked.IsZero() || apart(now, j.w.looked) >= time.Second {
+		j.w.looked = now
+		if err := s.file.Linked(); err != nil {
+			j.abandon(err)
+			return
+		}
+	}
+	if s.size > 0 && now.Sub(s.begun) >= j.o.SegmentAge {
+		if err := j.retire(); err != nil {
+			j.failed(err)
+		}
 	}
 }
+
+// apart is how far two times are from each other, also when the clock was set
+// back between them.
+func apart(a, b time.Time) time.Duration { return a.Sub(b).Abs() }

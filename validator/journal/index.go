@@ -44,6 +44,10 @@ type Index struct {
 // maxValues is how many values of a field an index lists.
 const maxValues = 256
 
+// maxFiltered is of how many values a filter is made at most; a field with more has
+// none.
+const maxFiltered = 1 << 18
+
 // May reports whether a record of the segment may have a value in a field: one of
 // those of Fields.
 func (x *Index) May(field, value string) bool {
@@ -100,7 +104,7 @@ func (x *indexing) add(line []byte) {
 	x.Bytes += int64(len(line))
 	x.Records++
 	var r Record
-	if json.Unmarshal(line, &r) != nil || r.Sequence == 0 {
+	if decodeRecord(line, &r) != nil {
 		x.Broken++
 		return
 	}
@@ -117,16 +121,16 @@ func (x *indexing) add(line []byte) {
 		x.To = r.Time
 	}
 	for field, value := range listed(&r) {
-		note(x.values, field, value, maxValues+1)
+		noteValue(x.values, field, value, maxValues+1)
 	}
 	for field, values := range filtered(&r) {
 		for _, value := range values {
-			note(x.many, field, value, 1<<20)
+			noteValue(x.many, field, value, maxFiltered)
 		}
 	}
 }
 
-func note(all map[string]map[string]bool, field, value string, most int) {
+func noteValue(all map[string]map[string]bool, field, value string, most int) {
 	set := all[field]
 	if set == nil {
 		set = map[string]bool{}
@@ -146,7 +150,7 @@ func (x *indexing) finish() Index {
 		}
 	}
 	for field, set := range x.many {
-		if len(set) == 1<<20 {
+		if len(set) == maxFiltered {
 			continue // There may be more that were not kept.
 		}
 		filter := bloom.NewWithEstimates(uint(max(len(set), 1)), 0.001)
@@ -193,7 +197,7 @@ func ReadIndex(dir string, first uint64) (*Index, error) {
 		return nil, err
 	}
 	defer unpacked.Close()
-	if err := pack(unpacked, io.Discard, made); err != nil {
+	if err := pack(unpacked, io.Discard, made, nil); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name.file(closedEnding), err)
 	}
 	x = made.finish()

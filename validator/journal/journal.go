@@ -1,15 +1,10 @@
 package journal
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
-
-	"github.com/sluiceproject/sluice/rules"
 )
 
 // Durability says how safe a record is when its decision is answered.
@@ -19,13 +14,15 @@ type Durability uint8
 const (
 	// Commit is on disk: it outlives the machine.
 	Commit Durability = iota
-	// Interval is on disk within Options.Interval.
+	// Interval is on disk within Options.Interval, and the time that the disk takes.
 	Interval
-	// Off is with the operating system soon: it outlives the process mostly.
+	// Off is with the operating system within a tenth of a second: it outlives the
+	// process from then on, and the machine as the operating system sees fit.
 	Off
 )
 
-// Options say where a log is and how it is kept.
+// Options say where a log is and how it is kept. All but Dir, Instance, Told,
+// Synced and Hold must be given.
 type Options struct {
 	// Dir is its folder, which is made if need be. One process at a time has it.
 	Dir string
@@ -36,77 +33,100 @@ type Options struct {
 	Interval   time.Duration
 	// Patience is how long a decision waits for its record at most.
 	Patience time.Duration
-	// SegmentSize, in bytes, and SegmentAge are when a segment is closed.
+	// SegmentSize, in bytes, and SegmentAge are when a segment is closed. One can be
+	// larger by what is written at once.
 	SegmentSize int64
 	SegmentAge  time.Duration
 	// KeepBytes and KeepAge bound what closed segments are kept; 0 is no bound.
 	KeepBytes int64
 	KeepAge   time.Duration
+	// Hold, when not nil, returns the lowest sequence that somebody has yet to read:
+	// what is not below it stays, whatever KeepBytes and KeepAge say. It is called
+	// by one goroutine at a time, from Open on.
+	Hold func() uint64
 	// Now is the clock.
 	Now func() time.Time
-	// Told, when not nil, is called with what an operator should know.
+	// Told, when not nil, is called with what an operator should know. It must not
+	// call the log.
 	Told func(Happening)
+	// Synced, when not nil, is called with how long the disk took to make something
+	// safe.
+	Synced func(time.Duration)
 
 	disk disk // of tests
 }
 
 // Happening is something that an operator should know of a log.
 type Happening struct {
-	// What is one of repaired, failing, recovered, lost, compressed, removed.
+	// What is one of the words below.
 	What string
 	// Detail says more, and Err why.
 	Detail string
 	Err    error
 }
 
-// maxBacklog is how many bytes of records wait for a disk at most.
-const maxBacklog = 8 << 20
+// What happens to a log.
+const (
+	Repaired     = "repaired"     // the end was cut off when the log was opened
+	Failing      = "failing"      // records cannot be written, from now on
+	Recovered    = "recovered"    // they can again
+	Vanished     = "vanished"     // the segment was removed from under the log
+	Compressed   = "compressed"   // a closed segment is smaller now
+	Uncompressed = "uncompressed" // it could not be made smaller, and stays
+	Removed      = "removed"      // a closed segment is too old, or one too many
+	Held         = "held"         // one would be removed if it had been read
+	Untidy       = "untidy"       // old segments could not be removed
+)
 
 // Errors of Append.
 var (
-	// ErrSlow says that the disk did not take a record in time. It may take it
-	// still.
+	// ErrSlow says that the disk did not take a record in time.
 	ErrSlow = errors.New("the decision log's disk is too slow")
-	// ErrBacklog says that too much waits for the disk.
-	ErrBacklog = errors.New("too many records wait for the decision log's disk")
 	// ErrClosed says that the log was closed.
 	ErrClosed = errors.New("the decision log is closed")
 )
 
 // Journal is a log that is open for writing. It is safe for concurrent use.
 type Journal struct {
-	o     Options
-	disk  disk
-	owner func() // gives the folder back
+	o      Options
+	disk   disk
+	unlock func() error // gives the folder back
+
+	encoder *encoder
+	rooms   sync.Pool
 
 	mu      sync.Mutex
 	filling *batch
-	spare   *batch
-	next    uint64
-	prev    [sha256.Size]byte
-	failure error // why the last batch failed, nil if it did not
-	lost    int64 // decisions that were answered without a record
+	spare   []byte // memory for the texts of another batch
+	failure error  // why the last batch failed, nil if it did not
+	owed    tally  // what is to be noted
+	notes   []note // what else is
 	closing bool
 	stats   Stats
+	since   time.Time   // since when the disk has been at work; zero if it is not
+	writing segmentName // that is written to; 0 for none
 
-	wake    chan struct{}
-	stop    chan struct{} // closed by Close
-	done    chan struct{} // closed when all is written
-	closed  chan segmentName // to be compressed
-	segment *segment
-	synced  time.Time
+	wake chan struct{}
+	stop chan struct{} // closed by Close
+	done chan struct{} // closed when all is written
+	due  chan struct{} // there may be something to tidy
+	tidy chan struct{} // closed when nothing is tidied any more
+
+	w writer
 }
 
 // Stats are numbers of a log, for metrics.
 type Stats struct {
 	// Records and Bytes were written by this process, Batches in so many writes.
 	Records, Bytes, Batches uint64
-	// Sequence is the last record's number.
+	// Sequence is the number of the last record that is as safe as it is to be. What
+	// has a higher one may be taken back.
 	Sequence uint64
 	// Failures counts batches that could not be written; Lost decisions that were
 	// answered without a record.
 	Failures, Lost uint64
-	// Failing says that the last batch could not be written.
+	// Failing says that the last batch could not be written, or has been waiting for
+	// the disk for longer than decisions wait.
 	Failing bool
 	// Segments and KeptBytes are those on disk.
 	Segments  int
@@ -115,115 +135,31 @@ type Stats struct {
 	Written time.Time
 }
 
-// batch is records that are written together.
-type batch struct {
-	buf   []byte
-	count uint64
-	first uint64            // number of the first record
-	prev  [sha256.Size]byte // hash before it
-	lost  int64             // what its note tells of
-	done  chan struct{}
-	once  sync.Once
-	err   error
-	late  *time.Timer
+// tally counts decisions that have no record.
+type tally struct {
+	lost    int64 // answered all the same
+	refused int64 // refused because of that
 }
 
-func (b *batch) finish(err error) {
-	b.once.Do(func() {
-		b.err = err
-		close(b.done)
-	})
+// note is what the log records of itself.
+type note struct {
+	word    string
+	count   int64
+	message string
 }
 
-// Append records a decision and returns when the record is as safe as
-// Options.Durability says. An error means that it may not be recorded.
-func (j *Journal) Append(e *rules.Event, d *rules.Decision) error {
-	j.mu.Lock()
-	if j.closing {
-		j.mu.Unlock()
-		return ErrClosed
-	}
-	if len(j.filling.buf) > maxBacklog {
-		j.mu.Unlock()
-		return ErrBacklog
-	}
-	b := j.filling
-	j.note()
-	from := j.begin(b)
-	b.buf = appendRecord(b.buf, j.o.Instance, e, d)
-	j.end(b, from)
-	wait := j.o.Durability == Commit || j.failure != nil
-	if wait && b.done == nil {
-		b.done = make(chan struct{})
-		b.late = time.AfterFunc(j.o.Patience, func() { b.finish(ErrSlow) })
-	}
-	j.mu.Unlock()
-	select {
-	case j.wake <- struct{}{}:
-	default: // It is awake.
-	}
-	if !wait {
-		return nil
-	}
-	<-b.done
-	return b.err
-}
-
-// Lose notes that a decision was answered although it could not be recorded. It
-// is recorded as soon as something can be.
-func (j *Journal) Lose() {
+// Unrecorded tells the log what became of a decision that Append failed to
+// record: whether it was answered all the same, or refused for that reason. The
+// log notes how many there were as soon as something can be recorded.
+func (j *Journal) Unrecorded(answered bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.lost++
-	j.stats.Lost++
-}
-
-// note adds a record about what was lost.
-func (j *Journal) note() {
-	if j.lost > 0 && j.filling.count == 0 {
-		j.filling.lost = j.lost
-		j.addNote(NoteLost, j.lost, "decisions were answered and could not be recorded")
+	if answered {
+		j.owed.lost++
+		j.stats.Lost++
+	} else {
+		j.owed.refused++
 	}
-}
-
-// addNote adds a record that the log makes of itself. The caller has the lock.
-func (j *Journal) addNote(note string, count int64, message string) {
-	b := j.filling
-	from := j.begin(b)
-	b.buf = append(b.buf, `"note":"`...)
-	b.buf = append(b.buf, note...)
-	b.buf = append(b.buf, `","count":`...)
-	b.buf = strconv.AppendInt(b.buf, count, 10)
-	b.buf = append(b.buf, `,"time":"`...)
-	b.buf = j.o.Now().UTC().AppendFormat(b.buf, time.RFC3339Nano)
-	b.buf = append(b.buf, `","instance":`...)
-	b.buf = appendQuoted(b.buf, j.o.Instance)
-	b.buf = append(b.buf, `,"message":`...)
-	b.buf = appendQuoted(b.buf, message)
-	b.buf = append(b.buf, '}')
-	j.end(b, from)
-}
-
-// begin appends what every record begins with, and returns where that is.
-func (j *Journal) begin(b *batch) int {
-	if b.count == 0 {
-		b.first, b.prev = j.next, j.prev
-	}
-	from := len(b.buf)
-	b.buf = append(b.buf, `{"seq":`...)
-	b.buf = strconv.AppendUint(b.buf, j.next, 10)
-	b.buf = append(b.buf, `,"prev":"`...)
-	b.buf = hex.AppendEncode(b.buf, j.prev[:])
-	b.buf = append(b.buf, `",`...)
-	return from
-}
-
-// end closes the record that began at from.
-func (j *Journal) end(b *batch, from int) {
-	j.prev = sha256.Sum256(b.buf[from:])
-	b.buf = append(b.buf, '\n')
-	b.count++
-	j.next++
 }
 
 // Stats returns the log's numbers.
@@ -231,28 +167,42 @@ func (j *Journal) Stats() Stats {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := j.stats
-	s.Sequence, s.Failing = j.next-1, j.failure != nil
+	s.Failing = j.failure != nil || !j.since.IsZero() && j.o.Now().Sub(j.since) > j.o.Patience
 	return s
 }
 
-// Close writes what waits and gives the folder back.
+// Close writes what waits and gives the folder back. It waits for the disk about
+// as long as a decision would.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	if j.closing {
 		j.mu.Unlock()
 		return ErrClosed
 	}
-	j.note()
-	j.addNote(NoteClosed, 0, "the service has ended in order")
 	j.closing = true
 	j.mu.Unlock()
 	close(j.stop)
-	<-j.done
-	j.owner()
+	late := time.NewTimer(2 * j.o.Patience)
+	defer late.Stop()
+	for _, ended := range []chan struct{}{j.done, j.tidy} {
+		select {
+		case <-ended:
+		case <-late.C:
+			return fmt.Errorf("closing the decision log: %w", ErrSlow) // The folder goes back with the process.
+		}
+	}
+	err := j.unlock()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.failure != nil {
-		return fmt.Errorf("closing the decision log: %w", j.failure)
+	if err = errors.Join(j.failure, err); err != nil {
+		return fmt.Errorf("closing the decision log: %w", err)
 	}
 	return nil
+}
+
+// tell must not be called with the lock.
+func (j *Journal) tell(h Happening) {
+	if j.o.Told != nil {
+		j.o.Told(h)
+	}
 }

@@ -1,37 +1,33 @@
 package journal
 
 import (
-	"bufio"
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/gofrs/flock"
 )
 
-// maxLine is the longest record that is read, in bytes.
-const maxLine = 4 << 20
-
 // lockFile says who writes a log.
 const lockFile = "writer.lock"
 
-// errInUse says that another process writes a log.
-var errInUse = errors.New("another process writes this decision log")
+// ErrInUse says that another process writes a log.
+var ErrInUse = errors.New("another process writes this decision log: give each service a folder of its own")
 
 // Open opens a log for writing. What a process or machine that stopped in the
-// middle has left of a record is cut off, told and noted in the log.
+// middle has left of a record is cut off, told and noted in the log. The error
+// says what is wrong with the folder; that nothing can be written to it, such as
+// on a full disk, is what Append says.
 func Open(o Options) (*Journal, error) {
 	j := &Journal{
-		o: o, disk: o.disk, filling: &batch{}, next: 1,
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}), closed: make(chan segmentName, 16),
+		o: o, disk: o.disk, filling: &batch{}, encoder: newEncoder(o.Instance),
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		due: make(chan struct{}, 1), tidy: make(chan struct{}),
 	}
+	j.rooms.New = func() any { return new([]byte) }
 	if j.disk == nil {
 		j.disk = osDisk{}
 	}
@@ -43,98 +39,107 @@ func Open(o Options) (*Journal, error) {
 	case err != nil:
 		return nil, fmt.Errorf("the decision log: %w", err)
 	case !held:
-		return nil, fmt.Errorf("%s: %w", o.Dir, errInUse)
+		return nil, fmt.Errorf("%s: %w", o.Dir, ErrInUse)
 	}
-	j.owner = func() { _ = lock.Unlock() } // It goes with the process anyway.
+	j.unlock = lock.Unlock
 	if err := j.recover(); err != nil {
-		j.owner()
-		return nil, fmt.Errorf("the decision log: %w", err)
+		return nil, fmt.Errorf("the decision log in %s: %w", o.Dir, errors.Join(err, lock.Unlock()))
 	}
-	j.addNote(NoteOpened, 0, "the service begins to record")
+	j.notes = append(j.notes, note{NoteOpened, 0, "the service begins to record"})
 	go j.run()
 	go j.keep()
-	j.wake <- struct{}{}
+	j.rouse()
 	return j, nil
 }
 
 // recover finds where the log ends, and cuts off what is there of a record.
 func (j *Journal) recover() error {
+	if err := removeUnfinished(j.o.Dir); err != nil {
+		return err
+	}
 	open, closed, err := segments(j.o.Dir)
 	if err != nil {
 		return err
 	}
-	for i, name := range open {
-		if i < len(open)-1 {
-			continue // Whole, and to be compressed by keep.
-		}
-		return j.resume(name)
-	}
-	if len(closed) == 0 {
-		return nil
-	}
-	last, err := readEnd(j.o.Dir, closed[len(closed)-1])
-	if err != nil {
-		return err
-	}
-	j.next, j.prev = last.next, last.hash
-	return nil
-}
-
-// resume goes on where the last segment ends.
-func (j *Journal) resume(name segmentName) error {
-	path := filepath.Join(j.o.Dir, name.file(openEnding))
-	end, err := scanEnd(path)
-	if err != nil {
-		return err
-	}
-	file, err := j.disk.Open(path)
-	if err != nil {
-		return err
-	}
-	j.segment = &segment{name: name, file: file, size: end.size, begun: j.o.Now()}
-	j.next, j.prev = end.next, end.hash
-	if end.next == 0 { // Nothing was written to it yet.
-		if j.next, j.prev, err = j.before(name); err != nil {
+	j.w.at.next = 1
+	last := segmentName(0)
+	if n := len(open) - 1; n >= 0 && (len(closed) == 0 || open[n] > closed[len(closed)-1]) {
+		last, open = open[n], open[:n]
+		if err := j.resume(last); err != nil {
 			return err
 		}
 	}
-	if end.torn == 0 {
-		return nil
+	if j.w.segment == nil {
+		if err := j.before(last, open, closed); err != nil {
+			return err
+		}
 	}
-	if err := file.Truncate(end.size); err != nil {
-		return fmt.Errorf("cutting off the end of %s: %w", path, err)
+	j.safe()
+	if s := j.w.segment; s != nil {
+		j.writing = s.name
 	}
-	if err := file.Sync(); err != nil {
-		return fmt.Errorf("cutting off the end of %s: %w", path, err)
-	}
-	detail := fmt.Sprintf("%d bytes at the end of %s were no whole record and were cut off: the process or the machine stopped while they were written", end.torn, filepath.Base(path))
-	j.tell(Happening{What: "repaired", Detail: detail})
-	j.addNote(NoteRepaired, end.torn, detail)
 	return nil
 }
 
-// before returns where the log was before a segment.
-func (j *Journal) before(name segmentName) (next uint64, hash [sha256.Size]byte, err error) {
-	open, closed, err := segments(j.o.Dir)
-	if err != nil {
-		return 0, hash, err
+// before goes to where the log was before a segment that has no record: behind the
+// last of these. A number that a segment had is not given again.
+func (j *Journal) before(name segmentName, open, closed []segmentName) error {
+	last := segmentName(0)
+	for _, n := range slices.Concat(open, closed) {
+		last = max(last, n)
 	}
 	var end segmentEnd
-	if i := slices.Index(open, name); i > 0 {
-		end, err = scanEnd(filepath.Join(j.o.Dir, open[i-1].file(openEnding)))
-	} else if len(closed) > 0 {
-		end, err = readEnd(j.o.Dir, closed[len(closed)-1])
+	var err error
+	switch {
+	case last == 0:
+	case slices.Contains(closed, last):
+		end, err = readEnd(j.o.Dir, last)
+	default:
+		end, err = scanEnd(filepath.Join(j.o.Dir, last.file(openEnding)), last)
 	}
-	return max(end.next, uint64(name)), end.hash, err
+	if err != nil {
+		return fmt.Errorf("finding its end: %w", err)
+	}
+	j.w.at = position{next: max(end.next, uint64(name), 1), prev: end.hash}
+	return nil
 }
 
-// segments lists the segments of a folder in order.
-func segments(dir string) (open, closed []segmentName, err error) {
+// removeUnfinished removes what was not written to its end.
+func removeUnfinished(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	for _, entry := range entries {
+		name, cut := strings.CutSuffix(entry.Name(), unfinished)
+		_, packed := parseSegment(name, closedEnding)
+		_, index := parseSegment(name, indexEnding)
+		if cut && (packed || index) {
+			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// segments lists the segments of a folder in order. One that is there in both
+// forms is closed: the compressed form has its name when it is whole.
+func segments(dir string) (open, closed []segmentName, err error) {
+	open, closed, _, err = listBoth(dir)
+	return open, closed, err
+}
+
+// listBoth lists those that are there in both forms, too.
+func listBoth(dir string) (open, closed, both []segmentName, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, entry := range entries {
+		if !entry.Type().IsRegular() {
+			continue
+		}
 		if name, ok := parseSegment(entry.Name(), openEnding); ok {
 			open = append(open, name)
 		}
@@ -142,81 +147,14 @@ func segments(dir string) (open, closed []segmentName, err error) {
 			closed = append(closed, name)
 		}
 	}
-	open = slices.DeleteFunc(open, func(n segmentName) bool { return slices.Contains(closed, n) }) // Compressed, and not removed yet.
+	open = slices.DeleteFunc(open, func(n segmentName) bool {
+		twice := slices.Contains(closed, n)
+		if twice {
+			both = append(both, n)
+		}
+		return twice
+	})
 	slices.Sort(open)
 	slices.Sort(closed)
-	return open, closed, nil
-}
-
-// segmentEnd is where a segment ends.
-type segmentEnd struct {
-	next uint64 // number of the record after its last; 0 if it has none
-	hash [sha256.Size]byte
-	size int64 // of all whole records
-	torn int64 // bytes behind them
-}
-
-// scanEnd reads a segment that is written to, and finds where its whole records
-// end.
-func scanEnd(path string) (segmentEnd, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return segmentEnd{}, err
-	}
-	defer file.Close()
-	return endOf(file)
-}
-
-// endOf finds the last record that is whole. What follows it is torn; records
-// before it that are not in order are left to whoever verifies the log.
-func endOf(r io.Reader) (end segmentEnd, err error) {
-	lines := bufio.NewReaderSize(r, 1<<16)
-	var at int64
-	for {
-		line, err := readLine(lines)
-		at += int64(len(line))
-		if err != nil && !errors.Is(err, io.EOF) {
-			return end, err
-		}
-		if seq, ok := sequenceOf(line); ok && err == nil {
-			end = segmentEnd{next: seq + 1, hash: sha256.Sum256(bytes.TrimSuffix(line, []byte("\n"))), size: at}
-		}
-		if err != nil {
-			end.torn = at - end.size
-			return end, nil
-		}
-	}
-}
-
-// errLong says that a record is longer than any can be.
-var errLong = fmt.Errorf("a line has more than %d bytes", maxLine)
-
-// readLine returns the next line with its line feed. The error is io.EOF where
-// that is missing.
-func readLine(r *bufio.Reader) ([]byte, error) {
-	line, err := r.ReadSlice('\n')
-	if !errors.Is(err, bufio.ErrBufferFull) {
-		return line, err
-	}
-	long := slices.Clone(line)
-	for errors.Is(err, bufio.ErrBufferFull) {
-		if len(long) > maxLine {
-			return long, errLong
-		}
-		line, err = r.ReadSlice('\n')
-		long = append(long, line...)
-	}
-	return long, err
-}
-
-// sequenceOf returns the number of a record that is whole.
-func sequenceOf(line []byte) (uint64, bool) {
-	var head struct {
-		Sequence uint64 `json:"seq"`
-		Previous string `json:"prev"`
-	}
-	if json.Unmarshal(line, &head) != nil || head.Sequence == 0 || len(head.Previous) != hex.EncodedLen(sha256.Size) {
-		return 0, false
-	}
-	return head.Sequence, true
+	return open, closed, both, nil
 }

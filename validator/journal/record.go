@@ -43,6 +43,9 @@ type Record struct {
 	Applied int `json:"policies,omitempty"`
 	// Steps are the rules that were asked, in order.
 	Steps []Step `json:"steps,omitempty"`
+	// Unlisted is how many more rules were asked, whose steps would make the record
+	// too long.
+	Unlisted int `json:"steps_left_out,omitempty"`
 	// Facts are what looking into the file has told.
 	Facts json.RawMessage `json:"facts,omitempty"`
 	// TookMicros is the time from the event's arrival to the decision.
@@ -60,12 +63,15 @@ const (
 	// NoteLost is that Count decisions before this were answered and could not be
 	// recorded.
 	NoteLost = "lost"
+	// NoteRefused is that Count events before this were refused because they could
+	// not be recorded.
+	NoteRefused = "refused"
 	// NoteClosed ends what one process writes, if it ended in order.
 	NoteClosed = "closed"
 )
 
 // Notes returns the notes.
-func Notes() []string { return []string{NoteOpened, NoteRepaired, NoteLost, NoteClosed} }
+func Notes() []string { return []string{NoteOpened, NoteRepaired, NoteLost, NoteRefused, NoteClosed} }
 
 // Event is an event without its secrets.
 type Event struct {

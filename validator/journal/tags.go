@@ -3,7 +3,9 @@ package journal
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sluiceproject/sluice/rules"
 )
@@ -138,13 +140,20 @@ func (h *hiding) member(depth int) bool {
 	return true
 }
 
-// quoted copies a string and returns what is between its quotes.
+// quoted copies a string, with whatever does not print escaped, and returns what is
+// between its quotes.
 func (h *hiding) quoted() (string, bool) {
 	from := h.at
 	for h.at++; h.at < len(h.text); h.at++ {
+		h.at += plainLen(h.text[h.at:])
+		if h.at == len(h.text) {
+			return "", false
+		}
 		switch h.text[h.at] {
 		case '\\':
-			h.at++
+			if !h.escape() {
+				return "", false
+			}
 		case '"':
 			h.at++
 			h.b = appendPrinting(h.b, h.text[from:h.at])
@@ -154,48 +163,87 @@ func (h *hiding) quoted() (string, bool) {
 	return "", false
 }
 
+// escape passes over an escape, up to its last byte.
+func (h *hiding) escape() bool {
+	h.at++
+	if h.at >= len(h.text) {
+		return false
+	}
+	switch h.text[h.at] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return true
+	case 'u':
+		if h.at+4 >= len(h.text) {
+			return false
+		}
+		_, err := strconv.ParseUint(h.text[h.at+1:h.at+5], 16, 16)
+		h.at += 4
+		return err == nil
+	default:
+		return false
+	}
+}
+
 // literal copies a number, true, false or null.
 func (h *hiding) literal() bool {
 	from := h.at
 	for h.at < len(h.text) && strings.IndexByte(" \t\r\n,:[]{}\"", h.text[h.at]) < 0 {
 		h.at++
 	}
+	to := len(h.b)
 	h.b = append(h.b, h.text[from:h.at]...)
-	return h.at > from
+	return json.Valid(h.b[to:])
 }
 
 // isSecret reports whether the value of a member of this name may be a secret.
-// Names are compared as they are written in the JSON.
+// Names are compared as they are written in the JSON. An access_key is none: it is
+// the name of an account, whose secret is elsewhere.
 func isSecret(name string) bool {
-	if strings.IndexByte(name, '\\') >= 0 {
-		return true // Whoever escapes a name may hide it.
-	}
-	for _, word := range [...]string{"pass", "secret", "credential", "token", "private", "api_key", "apikey", "access_key", "authorization", "cookie", "session_key"} {
-		if containsFold(name, word) {
+	plain := true
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '\\':
+			return true // Whoever escapes a name may hide it.
+		case c >= utf8.RuneSelf:
+			plain = false
+		case secretAt(name[i:]):
 			return true
 		}
 	}
-	return false
+	return !plain && strings.ContainsAny(name, "\u017f\u212a") // An s and a k in disguise.
 }
 
-// containsFold reports whether a text has a word of small ASCII letters in any
-// case.
-func containsFold(text, word string) bool {
-	for i := 0; i+len(word) <= len(text); i++ {
-		if strings.EqualFold(text[i:i+len(word)], word) {
-			return true
-		}
+// secretAt reports whether a name goes on with a word for secrets.
+func secretAt(name string) bool {
+	switch name[0] | 0x20 {
+	case 'p':
+		return begins(name, "pass") || begins(name, "private")
+	case 's':
+		return begins(name, "secret") || begins(name, "session_key")
+	case 'c':
+		return begins(name, "credential") || begins(name, "cookie")
+	case 't':
+		return begins(name, "token")
+	case 'a':
+		return begins(name, "api_key") || begins(name, "apikey") || begins(name, "authorization")
+	default:
+		return false
 	}
-	return false
 }
 
-// appendPrinting appends what is JSON already, with whatever does not print
-// escaped.
-func appendPrinting(b []byte, quoted string) []byte {
-	for i := range len(quoted) {
-		if c := quoted[i]; c < ' ' || c >= 0x7f {
-			return appendEscaped(b, quoted)
+// begins reports whether a name begins with a word of small letters, in any case.
+func begins(name, word string) bool {
+	if len(name) < len(word) {
+		return false
+	}
+	for i := range len(word) {
+		c := name[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != word[i] {
+			return false
 		}
 	}
-	return append(b, quoted...)
+	return true
 }

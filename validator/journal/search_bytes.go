@@ -1,0 +1,153 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sluiceproject/sluice/rules"
+)
+
+// globMeta are the characters that mean something in a glob.
+const globMeta = `*?[]{}\`
+
+// plain reports whether every program writes a text in JSON as it stands.
+func plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= 0x7f || strings.IndexByte(`"\<>&'/`, c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// longest returns the longest plain part of a glob that stands for itself: nothing
+// if there is a class, a brace or an escape, behind which one cannot be sure.
+func longest(glob, separators string) string {
+	if strings.ContainsAny(glob, `[]{}\`) {
+		return ""
+	}
+	most := ""
+	for _, part := range strings.FieldsFunc(glob, func(c rune) bool { return strings.ContainsRune(separators, c) }) {
+		if len(part) > len(most) && plain(part) {
+			most = part
+		}
+	}
+	return most
+}
+
+// maxNeedles is how many texts a line is searched for one by one.
+const maxNeedles = 16
+
+// anyOf returns a test whether a line has the needle of any of the values; nil if
+// there is a value without one, or too many.
+func anyOf(values []string, needle func(string) string) func([]byte) bool {
+	var needles [][]byte
+	for _, value := range values {
+		n := needle(value)
+		if len(n) < 2 || len(needles) == maxNeedles {
+			return nil
+		}
+		needles = append(needles, []byte(n))
+	}
+	return func(line []byte) bool {
+		for _, n := range needles {
+			if bytes.Contains(line, n) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// member returns the text behind the first occurrence of `"name":"`, as it is
+// written. In JSON it can only be a member: a quote in a text is escaped. sure is
+// false where it has escapes. What the event says of itself stands before its tags,
+// which a client can fill with members of any name.
+func member(line []byte, begin string) (text []byte, there, sure bool) {
+	i := bytes.Index(line, []byte(begin))
+	if i < 0 {
+		return nil, false, true
+	}
+	text = line[i+len(begin):]
+	end := bytes.IndexByte(text, '"')
+	if end < 0 {
+		return nil, true, false
+	}
+	text = text[:end]
+	return text, true, bytes.IndexByte(text, '\\') < 0
+}
+
+// The beginnings of members that are looked at without taking a line apart.
+const (
+	beginClientIP = `"client_ip":"`
+	beginChecksum = `"file_csum":"`
+	beginDigests  = `"digests":{`
+	beginFile     = `"file":"`
+)
+
+// addressTest is the test of the client's address.
+func addressTest(texts []string) (*test, error) {
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	var wrong []error
+	var networks []netip.Prefix
+	single := true
+	for _, text := range texts {
+		p, err := parseNetwork(text)
+		if err != nil {
+			wrong = append(wrong, &QueryError{"client_ip", err.Error()})
+			continue
+		}
+		networks = append(networks, p)
+		single = single && p.IsSingleIP()
+	}
+	has := func(text string) bool {
+		a, err := netip.ParseAddr(text)
+		return err == nil && slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
+	}
+	return &test{
+		segment: func(x *Index) bool {
+			return !single || slices.ContainsFunc(networks, func(p netip.Prefix) bool { return mayHaveAddress(x, p.Addr()) })
+		},
+		line: func(line []byte) bool {
+			text, there, sure := member(line, beginClientIP)
+			return there && (!sure || has(string(text)))
+		},
+		record: func(r *Record) bool { return has(r.event().ClientIP) },
+	}, errors.Join(wrong...)
+}
+
+// mayHaveAddress asks an index for the ways in which servers write an address.
+func mayHaveAddress(x *Index, a netip.Addr) bool {
+	spellings := []string{a.String(), strings.ToUpper(a.String()), a.StringExpanded()}
+	if a.Is4() { // In IPv6, too.
+		b := a.As4()
+		high, low := uint16(b[0])<<8|uint16(b[1]), uint16(b[2])<<8|uint16(b[3])
+		mapped := netip.AddrFrom16(a.As16())
+		spellings = append(spellings, mapped.String(), strings.ToUpper(mapped.String()), mapped.StringExpanded(),
+			fmt.Sprintf("::ffff:%x:%x", high, low), fmt.Sprintf("::ffff:%04x:%04x", high, low))
+	}
+	return slices.ContainsFunc(spellings, func(text string) bool { return x.May("client_ip", text) })
+}
+
+// parseNetwork reads an address or a network. An IPv4 address in IPv6 is the
+// former.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+		a = a.Unmap()
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return p, fmt.Errorf("%q is neither an address nor a network such as 203.0.113.0/24 or 2001:db8::/32", rules.Printable(rules.Shorten(text, 64)))
+	}
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.Masked(), nil
+}
