@@ -23,8 +23,12 @@ func (s *Snapshot) look(ctx context.Context, e *rules.Event, content *rules.Cont
 	if !any {
 		return false
 	}
+	if e.Recall != nil {
+		return recall(ctx, e, &chains, d)
+	}
 	l := rules.NewLook(e, content)
 	defer l.Close()
+	defer func() { d.Facts = l.Facts() }()
 	if limit := content.Deadline; limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("the %s that all looks of an event have are over: %w", limit, context.DeadlineExceeded))
@@ -36,6 +40,19 @@ func (s *Snapshot) look(ctx context.Context, e *rules.Event, content *rules.Cont
 		}
 		for _, chain := range chains[cost] {
 			if chain.Look(ctx, l, e, d) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// recall asks the same rules about an event of a log, whose file nobody looks
+// into again.
+func recall(ctx context.Context, e *rules.Event, chains *[rules.CostCount][]rules.Chain, d *rules.Decision) (refused bool) {
+	for cost := range chains {
+		for _, chain := range chains[cost] {
+			if chain.Look(ctx, nil, e, d) {
 				return true
 			}
 		}

@@ -21,6 +21,8 @@ const (
 	CodeSelector Code = "1005"
 	// CodeClient: the client may not ask for a token for such a path.
 	CodeClient Code = "1006"
+	// CodeJournal: the decision could not be recorded.
+	CodeJournal Code = "1007"
 )
 
 // ServiceCode is a code that no rule gives, with what it means and what the
@@ -40,6 +42,7 @@ func ServiceCodes() []ServiceCode {
 		{CodeInternal, "a fault inside sluice", "The file validation service has a fault and refuses to be safe. Tell the server's administrator."},
 		{CodeSelector, "a policy may or may not apply: the event lacks a field that `applies_to` names, or its path has a `..`", "It cannot be told which policy applies to this file. Check its path, or tell the server's administrator."},
 		{CodeClient, "a token is asked for what `upload` or `download` of the client does not allow", "This client may not ask for a token for that path. Ask the server's administrator."},
+		{CodeJournal, "the decision could not be recorded in the decision log, whose `on_error` is reject", "The file validation service could not record this file. Try again, and tell the server's administrator if it happens again."},
 	}
 }
 

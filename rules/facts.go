@@ -1,11 +1,21 @@
 package rules
 
-import "errors"
+import (
+	"maps"
+	"slices"
+)
 
 // Facts are what looks into a file have told of it, whatever rules made of that:
 // for the log, and to decide an event again by other rules. What nobody looked
 // for is not there.
 type Facts struct {
+	// Unread is why the file cannot be looked into, by its nature or by the
+	// configuration: one of UninspectableReasons, or empty.
+	Unread string `json:"unread,omitempty"`
+	// Size is the file's when a rule learned something of it, in bytes, and Head is
+	// how much of its beginning was there to tell Types from.
+	Size int64 `json:"size,omitempty"`
+	Head int64 `json:"head,omitempty"`
 	// Types are the media types that the head has, the most special first; several
 	// where it fits more than one family.
 	Types []string `json:"types,omitempty"`
@@ -26,28 +36,83 @@ type ScanFact struct {
 	Signatures string `json:"signatures,omitempty"`
 	// Found is the signature that was found, empty if none.
 	Found string `json:"found,omitempty"`
-	// Inspected is how many bytes it looked at, of Total.
+	// Inspected is how many bytes it looked at, of Total. Where it is less and
+	// nothing was found, the scanner does not take all of such a file.
 	Inspected int64 `json:"inspected"`
 	Total     int64 `json:"total"`
 }
 
-// ArchiveFact is what taking an archive apart has told.
+// ArchiveFact is what a walk through an archive has told.
 type ArchiveFact struct {
-	// Format is zip, tar, gz and so on; none for a file that is no archive.
+	// Format is archive; or none, for a file that is none.
 	Format string `json:"format"`
-	// Entries counts what is in it, Depth how deep archives lie in each other, and
-	// Unpacked is the bytes of all of it.
+	// Entries counts what is in it, and Unpacked the bytes of all of it. Where the
+	// walk did not come to its end there is more.
 	Entries  int   `json:"entries"`
-	Depth    int   `json:"depth"`
 	Unpacked int64 `json:"unpacked"`
-	// Ratio is the highest of any member, and of all.
+	// Depth and Ratio are the limits of the walk, which all that it saw has kept, but
+	// for what Fault says.
+	Depth int   `json:"depth"`
 	Ratio int64 `json:"ratio"`
-	// Whole says that the walk came to the end: without it these are the least.
-	Whole bool `json:"whole"`
-	// Extensions are those of all files in it, sorted; nil where they were too many.
-	Extensions []string `json:"extensions,omitempty"`
+	// Whole says that the walk came to its end. Gap is why not all could be looked at
+	// on the way, one of UninspectableReasons, and Inspected how much of the file
+	// was.
+	Whole     bool   `json:"whole"`
+	Gap       string `json:"gap,omitempty"`
+	Inspected int64  `json:"inspected"`
+	// Fault is what ended the walk: too_many, too_deep, too_large, too_dense, outside,
+	// link, encrypted, ambiguous, or name for the name of a member.
+	Fault string `json:"fault,omitempty"`
+	// Links and Encrypted say that links and encrypted files were let pass.
+	Links     bool `json:"links,omitempty"`
+	Encrypted bool `json:"encrypted,omitempty"`
+	// Extensions are those of all files that the walk came to, sorted; nil where they
+	// were too many, or a name has none that all programs agree on.
+	Extensions []string `json:"extensions"`
 }
 
-// ErrUndecidable says that the facts which were recorded do not tell what a rule
-// would have found.
-var ErrUndecidable = errors.New("what was recorded of the file does not tell")
+// isEmpty reports whether nobody has learned anything.
+func (f *Facts) isEmpty() bool {
+	return f.Unread == "" && f.Types == nil && f.Digests == nil && f.Scans == nil && f.Archive == nil
+}
+
+// clone returns a copy that nobody else changes.
+func (f *Facts) clone() *Facts {
+	c := *f
+	c.Types, c.Digests, c.Scans = slices.Clone(f.Types), maps.Clone(f.Digests), slices.Clone(f.Scans)
+	if f.Archive != nil {
+		archive := *f.Archive
+		archive.Extensions = slices.Clone(archive.Extensions)
+		c.Archive = &archive
+	}
+	return &c
+}
+
+// addScan keeps the answer of a scanner, the last one of each.
+func (f *Facts) addScan(s ScanFact) {
+	for i := range f.Scans {
+		if f.Scans[i].Scanner == s.Scanner {
+			f.Scans[i] = s
+			return
+		}
+	}
+	f.Scans = append(f.Scans, s)
+}
+
+// scan returns the answer of a scanner, nil if there is none.
+func (f *Facts) scan(name string) *ScanFact {
+	for i := range f.Scans {
+		if f.Scans[i].Scanner == name {
+			return &f.Scans[i]
+		}
+	}
+	return nil
+}
+
+// unread returns what every rule finds in a file that could not be looked into.
+func (f *Facts) unread() (found Finding, ok bool) {
+	if f.Unread == "" {
+		return Finding{}, false
+	}
+	return FoundNothing(&UninspectableError{Reason: f.Unread, Detail: "the file could not be looked into: " + f.Unread}, 0, -1), true
+}

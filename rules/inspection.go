@@ -128,8 +128,8 @@ func (l *Look) ReadOnce(ctx context.Context, chains ...Chain) {
 			}
 		}
 	}
-	if len(list) == 0 {
-		return
+	if len(list) == 0 || len(list) == 1 && list[0].Inspect != nil && !list[0].Waits {
+		return // One alone that can read the file for itself does.
 	}
 	p := &pump{look: l}
 	failed := l.behind(ctx, l.env.Wholes, func(ctx context.Context, at *place) Finding {

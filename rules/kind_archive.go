@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -61,6 +62,7 @@ func archiveKind() Kind {
 		NeedsFile:    true,
 		Cost:         File,
 		Reads:        "the file",
+		Fields:       []string{"file"},
 		Code:         "1031",
 		Placeholders: []string{"found", "max_entries", "max_depth", "max_unpacked", "max_ratio"},
 		Saw:          func(e *Event) string { return e.File.ShownName() },
@@ -110,7 +112,7 @@ func compileArchive(env Env, dec Decoder) (Compiled, error) {
 		a.limits.Unpacked-- // One more than it is still counted.
 	}
 	a.compileNames(spec, &wrong)
-	return Compiled{Inspect: a.inspect, Values: map[string]string{
+	return Compiled{Inspect: a.inspect, Recall: a.recall, Consume: a.consume, Values: map[string]string{
 		"max_entries": strconv.Itoa(a.limits.Entries), "max_depth": strconv.Itoa(a.limits.Depth),
 		"max_unpacked": FormatSize(a.limits.Unpacked), "max_ratio": strconv.FormatInt(a.limits.Ratio, 10),
 	}}, wrong.err()
@@ -175,15 +177,25 @@ func (m *mistakes) addBelow(err error, from, to string) {
 
 // inspect walks the archive.
 func (a *archives) inspect(ctx context.Context, l *Look) Finding {
+	if _, err := l.File(ctx); err != nil {
+		return FoundNothing(err, 0, l.Size())
+	}
+	return a.walk(ctx, l, l.Reader(ctx))
+}
+
+// walk walks the archive, whose bytes come from a reader of the file.
+func (a *archives) walk(ctx context.Context, l *Look, from io.ReaderAt) Finding {
 	file, err := l.File(ctx)
 	if err != nil {
 		return FoundNothing(err, 0, l.Size())
 	}
 	size := file.Identity().Size
 	name := bareName(l.Event.File.Name(), a.partial)
-	report, err := archive.Walk(ctx, l.Reader(ctx), size, name, a.limits, a.judge())
+	var notes archiveNotes
+	report, err := archive.Walk(ctx, from, size, name, a.limits, notes.judging(a.judge()))
 	if changed := file.Unchanged(); changed != nil {
 		return FoundNothing(changed, report.Inspected, size)
 	}
+	a.learn(l, &notes, report, err)
 	return a.finding(report, err, size)
 }

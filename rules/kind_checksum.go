@@ -91,6 +91,7 @@ func checksumKind() Kind {
 		Late:         "the digest is known when the file has stopped",
 		NeedsFile:    true,
 		Reads:        "file_csum, file_csum_type, and with verify the file",
+		Fields:       []string{"file_csum", "file_csum_type"},
 		Needs:        "checksums that ascp computes: without them events carry no file_csum",
 		Code:         "1024",
 		Placeholders: []string{"found", "require"},
@@ -133,7 +134,7 @@ func compileChecksum(env Env, dec Decoder) (Compiled, error) {
 	}
 	values := map[string]string{"require": strings.Join(spec.Require, " or ")}
 	if spec.Verify {
-		return Compiled{Consume: c.verify(), Cost: File, Values: values}, wrong.err()
+		return Compiled{Consume: c.verify(), Recall: c.recall, Cost: File, Values: values}, wrong.err()
 	}
 	reach := SameReach(fmt.Sprintf("%q %s %s", spec.Require, spec.Allow, spec.Deny))
 	return Compiled{Check: c.check, Reach: reach, Values: values}, wrong.err()

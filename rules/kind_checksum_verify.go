@@ -15,9 +15,8 @@ import (
 // verify returns what begins to compute a file's own digest: with the algorithm
 // of the event's, and with those of the lists, all in the same read.
 func (c *checksums) verify() Consume {
-	differs := builtinMessage("{name} did not arrive as it was sent: its checksum differs. Send it again.")
 	return func(_ context.Context, l *Look) (Consumer, error) {
-		v := &verifier{checksums: c, look: l, differs: differs, sums: map[int]hash.Hash{}}
+		v := &verifier{checksums: c, look: l, sums: map[int]hash.Hash{}}
 		var room [64]byte
 		algorithm, digest, err := l.Event.Digest(&room)
 		v.algorithm, v.stated = algorithm, bytes.Clone(digest)
@@ -64,7 +63,6 @@ type verifier struct {
 	stated    []byte
 	sums      map[int]hash.Hash // by width
 	objection *Objection        // what is known before the file is read
-	differs   *Template
 }
 
 // Write implements Consumer.
@@ -81,38 +79,70 @@ func (v *verifier) Finish(_ context.Context, read int64, err error) Finding {
 	if err != nil {
 		return FoundNothing(err, read, total)
 	}
+	digests := v.digests()
+	v.look.learn(func(f *Facts) { f.addDigests(digests) })
 	if v.objection != nil {
 		return FoundBad(v.objection, read, total)
 	}
-	if own := v.sums[len(v.stated)].Sum(nil); !bytes.Equal(own, v.stated) {
-		return FoundBad(&Objection{Message: v.differs, Found: v.algorithm + " " + hex.EncodeToString(own)}, read, total)
+	if o := v.differs(digests[len(v.stated)], v.algorithm, v.stated); o != nil {
+		return FoundBad(o, read, total)
 	}
-	if o := v.lists(); o != nil {
+	if o, _ := v.judgeAll(digests, v.algorithm, v.stated); o != nil {
 		return FoundBad(o, read, total)
 	}
 	return FoundClean(read, total)
 }
 
-// lists looks the file's own digests up, each in the lists of its width.
-func (v *verifier) lists() *Objection {
-	digests := make([][]byte, 0, len(v.sums))
-	for _, a := range algorithms { // In one order, so that the same event gets the same answer.
-		if sum := v.sums[a.width]; sum != nil {
-			digests = append(digests, sum.Sum(nil))
-		}
+// digests returns the file's own digests by their width. What an event without a
+// digest has computed in its place is left at no width at all.
+func (v *verifier) digests() map[int][]byte {
+	digests := make(map[int][]byte, len(v.sums))
+	for _, sum := range v.sums {
+		digests[sum.Size()] = sum.Sum(nil)
 	}
-	for _, digest := range digests {
-		if found, _ := find(v.deny, digest); found {
-			return &Objection{Message: v.denied, Found: fmt.Sprintf("%s %x", digestAlgorithm(len(digest)), digest)}
-		}
-	}
-	if v.allow == nil {
+	return digests
+}
+
+// differs objects to a digest that is not the one that the server has stated.
+func (*checksums) differs(own []byte, algorithm string, stated []byte) *Objection {
+	if bytes.Equal(own, stated) {
 		return nil
 	}
-	for _, digest := range digests {
-		if found, _ := find(v.allow, digest); found {
-			return nil
+	return &Objection{
+		Message: builtinMessage("{name} did not arrive as it was sent: its checksum differs. Send it again."),
+		Found:   algorithm + " " + hex.EncodeToString(own),
+	}
+}
+
+// judgeAll looks the file's own digests up, each in the lists of its width. sure
+// is false if there is no digest of the width of a list that could object, or
+// approve.
+func (c *checksums) judgeAll(digests map[int][]byte, algorithm string, stated []byte) (o *Objection, sure bool) {
+	for _, a := range algorithms { // In one order, so that the same event gets the same answer.
+		digest := digests[a.width]
+		if found, _ := find(c.deny, digest); found {
+			return &Objection{Message: c.denied, Found: fmt.Sprintf("%s %x", a.name, digest)}, true
 		}
 	}
-	return &Objection{Message: v.notAllowed, Found: fmt.Sprintf("%s %x", v.algorithm, v.stated)}
+	sure = hasWidths(digests, c.deny)
+	if c.allow == nil {
+		return nil, sure
+	}
+	for _, digest := range digests {
+		if found, _ := find(c.allow, digest); found {
+			return nil, sure
+		}
+	}
+	// Whatever a list in deny says of it, it is refused.
+	return &Objection{Message: c.notAllowed, Found: fmt.Sprintf("%s %x", algorithm, stated)}, hasWidths(digests, c.allow)
+}
+
+// hasWidths reports whether there is a digest for each list.
+func hasWidths(digests map[int][]byte, lists []*Digests) bool {
+	for _, list := range lists {
+		if digests[list.Width()] == nil {
+			return false
+		}
+	}
+	return true
 }

@@ -20,6 +20,7 @@ func contentKind() Kind {
 		NeedsFile:    true,
 		Cost:         Head,
 		Reads:        "the file's first 64 KiB, name",
+		Fields:       []string{"file"},
 		Needs:        "a mount under files in sluice's configuration that reaches the file",
 		Code:         "1030",
 		Placeholders: []string{"found", "allow", "deny"},
@@ -67,7 +68,11 @@ func compileContent(env Env, dec Decoder) (Compiled, error) {
 		wrong.add(At("/match_extension", "there is nothing to judge; add allow or deny, or write match_extension: true"))
 	}
 	values := map[string]string{"allow": describe(allow), "deny": describe(deny)}
-	return Compiled{Inspect: c.inspect, Values: values, Reach: c}, wrong.err()
+	fields := []string{}
+	if c.match {
+		fields = append(fields, "file")
+	}
+	return Compiled{Inspect: c.inspect, Recall: c.recall, Fields: fields, Values: values, Reach: c}, wrong.err()
 }
 
 // Within implements Reach: heads are the same for all rules that look at one.
@@ -88,36 +93,54 @@ func (c *contents) inspect(ctx context.Context, l *Look) Finding {
 	if err != nil {
 		return FoundNothing(err, 0, l.Size())
 	}
-	name := l.Event.File.Name()
-	if c.match && name == "" {
-		return FoundNothing(MissingError{"file"}, 0, l.Size())
+	if err := c.needsName(&l.Event); err != nil {
+		return FoundNothing(err, 0, l.Size())
 	}
 	size, seen := l.Size(), int64(len(head))
-	moving := l.Event.Phase == PhaseRunning
-	want := seen
-	if moving {
-		want = movingHead(&l.Event)
-	}
-	if moving && !contentBegun(head, want) {
+	if moving := l.Event.Phase == PhaseRunning; moving && !contentBegun(head, movingHead(&l.Event)) {
 		return FoundNothing(&UninspectableError{Reason: ReasonMissing, Detail: "the beginning of the file has not been written yet"}, 0, size)
+	} else if !moving { // Of one that moves nothing else is expected, and it is looked at again when it stops.
+		file, fault := l.File(ctx)
+		if err = fault; err == nil {
+			err = file.Unchanged()
+		}
 	}
-	o, certain := c.judge(identifyContent(head, seen == size), bareName(name, c.partial))
+	types := l.contentTypes(head, seen == size)
+	if err == nil {
+		l.learn(func(f *Facts) { f.Head, f.Types = seen, namesOf(types) })
+	}
+	found := c.conclude(&l.Event, types, seen, size)
+	if err != nil && found.Objection == nil {
+		return FoundNothing(err, seen, size)
+	}
+	return found
+}
+
+// needsName returns an error if the rule compares the type with a name that the
+// event does not have.
+func (c *contents) needsName(e *Event) error {
+	if c.match && e.File.Name() == "" {
+		return MissingError{"file"}
+	}
+	return nil
+}
+
+// conclude returns what the rule has found in a file that can be read as types,
+// going by so many bytes of its size.
+func (c *contents) conclude(e *Event, types []lineage, seen, size int64) Finding {
+	want := seen
+	if e.Phase == PhaseRunning {
+		want = movingHead(e)
+	}
+	o, certain := c.judge(types, bareName(e.File.Name(), c.partial))
 	switch {
 	case o != nil && (certain || seen >= want):
 		return FoundBad(o, seen, size)
 	case seen < want:
 		return FoundPart(seen, want, ReasonMissing, fmt.Errorf("%d bytes of the file's head have not been written yet", want-seen))
-	case moving: // It changes all the time, and is looked at again when it stops.
+	default:
 		return FoundClean(seen, size)
 	}
-	file, err := l.File(ctx)
-	if err == nil {
-		err = file.Unchanged()
-	}
-	if err != nil {
-		return FoundNothing(err, seen, size)
-	}
-	return FoundClean(seen, size)
 }
 
 // movingHead returns how long the head of a file will be that is on its way.

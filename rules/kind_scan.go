@@ -24,6 +24,7 @@ func scanKind() Kind {
 		NeedsFile:    true,
 		Cost:         File,
 		Reads:        "the file",
+		Fields:       []string{},
 		Needs:        "files in the service's configuration, so that it can read them, and a scanner under scanners",
 		Code:         "1032",
 		Placeholders: []string{"found", "scanner"},
@@ -40,22 +41,26 @@ func compileScan(env Env, dec Decoder) (Compiled, error) {
 		return Compiled{}, err
 	}
 	values := map[string]string{"scanner": spec.With}
+	s := &scanning{
+		name:    spec.With,
+		refused: builtinMessage("{name} is refused: the scanner {scanner} found {found} in it. Do not send it again, and have your machine checked."),
+	}
 	if env.Scanners == nil {
 		missing := fmt.Errorf("the scanner %q is not configured", spec.With)
-		return Compiled{Values: values, Inspect: func(_ context.Context, l *Look) Finding {
+		return Compiled{Values: values, Recall: s.recall, Inspect: func(_ context.Context, l *Look) Finding {
 			return FoundNothing(missing, 0, l.Size())
 		}}, nil
 	}
-	pool, err := env.Scanners(spec.With)
-	if err != nil {
+	var err error
+	if s.pool, err = env.Scanners(spec.With); err != nil {
 		return Compiled{}, placed("/with", err)
 	}
-	s := &scanning{pool, builtinMessage("{name} is refused: the scanner {scanner} found {found} in it. Do not send it again, and have your machine checked.")}
-	return Compiled{Waits: true, Values: values, Inspect: s.inspect, Consume: s.consume}, nil
+	return Compiled{Waits: true, Values: values, Recall: s.recall, Inspect: s.inspect, Consume: s.consume}, nil
 }
 
 // scanning is a compiled scan rule.
 type scanning struct {
+	name    string
 	pool    *scan.Pool
 	refused *Template
 }
@@ -81,12 +86,13 @@ func (s *scanning) consume(ctx context.Context, l *Look) (Consumer, error) {
 	if job == nil {
 		return nil, nil
 	}
-	return &scanConsumer{scanning: s, file: file, job: job, err: job.Open(ctx, l.Event.File.Name(), state.Size)}, nil
+	return &scanConsumer{scanning: s, look: l, file: file, job: job, err: job.Open(ctx, l.Event.File.Name(), state.Size)}, nil
 }
 
 // scanConsumer is a Consumer that gives what it is given to a scanner.
 type scanConsumer struct {
 	*scanning
+	look *Look
 	file Handle
 	job  *scan.Job
 	err  error // why the scan has not begun
@@ -108,9 +114,9 @@ func (c *scanConsumer) Finish(ctx context.Context, _ int64, err error) Finding {
 	}
 	// A scanner that was given a file which changes may have found something.
 	if err != nil && !errors.Is(err, scan.ErrAnswered) && !errors.Is(err, ErrChanged) {
-		return c.finding(scan.Answer{}, err, c.file.Identity().Size)
+		return c.finding(c.look, scan.Answer{}, err, c.file.Identity().Size)
 	}
-	return c.conclude(c.file, c.job, func() (scan.Answer, error) { return c.job.Finish(ctx) })
+	return c.conclude(c.look, c.file, c.job, func() (scan.Answer, error) { return c.job.Finish(ctx) })
 }
 
 // inspect scans the file by itself, unless the answer is known.
@@ -125,10 +131,10 @@ func (s *scanning) inspect(ctx context.Context, l *Look) Finding {
 	case err != nil:
 		return FoundNothing(err, 0, state.Size)
 	case known != nil:
-		return s.unless(file.Unchanged(), *known, state.Size)
+		return s.unless(l, file.Unchanged(), *known, state.Size)
 	}
 	defer job.Close()
-	return s.conclude(file, job, func() (scan.Answer, error) {
+	return s.conclude(l, file, job, func() (scan.Answer, error) {
 		if open, ok := file.(Descriptor); ok && s.pool.TakesDescriptor(state.Size) {
 			return job.Descriptor(ctx, state.Size, open.Control)
 		}
@@ -158,26 +164,26 @@ func send(ctx context.Context, l *Look, job *scan.Job, size int64) error {
 
 // conclude takes the answer about a file, and lets it be remembered if the file
 // is still what it was.
-func (s *scanning) conclude(file Handle, job *scan.Job, answer func() (scan.Answer, error)) Finding {
+func (s *scanning) conclude(l *Look, file Handle, job *scan.Job, answer func() (scan.Answer, error)) Finding {
 	size := file.Identity().Size
 	a, err := answer()
 	if err != nil {
-		return s.finding(a, err, size)
+		return s.finding(l, a, err, size)
 	}
 	changed := file.Unchanged()
 	if changed == nil {
 		job.Remember(size)
 	}
-	return s.unless(changed, a, size)
+	return s.unless(l, changed, a, size)
 }
 
 // unless is what an answer means if the file has not changed. Nothing has looked
 // at what a changed one is now, but what was found was found.
-func (s *scanning) unless(changed error, a scan.Answer, size int64) Finding {
+func (s *scanning) unless(l *Look, changed error, a scan.Answer, size int64) Finding {
 	if changed != nil && a.Signature == "" {
 		a.Inspected = 0
 	}
-	return s.finding(a, changed, size)
+	return s.finding(l, a, changed, size)
 }
 
 // errPart says that a scanner answered about less than it was given.
@@ -185,14 +191,26 @@ var errPart = errors.New("the scanner has looked at a part only")
 
 // finding is what an answer about a file of size bytes means. What was found
 // counts, whatever went wrong besides.
-func (s *scanning) finding(a scan.Answer, err error, size int64) Finding {
+func (s *scanning) finding(l *Look, a scan.Answer, err error, size int64) Finding {
+	switch limit := errors.Is(err, scan.ErrLimit); {
+	case a.Signature != "":
+		s.learn(l, a, size)
+	case err != nil && !limit:
+		return FoundNothing(err, a.Inspected, size)
+	case !limit || a.Inspected < size:
+		s.learn(l, a, size)
+	}
+	return s.told(a, err, size)
+}
+
+// told is what a scanner's answer means: a signature, nothing in all of the file,
+// or nothing in the part that it takes.
+func (s *scanning) told(a scan.Answer, limit error, size int64) Finding {
 	switch {
 	case a.Signature != "":
 		return FoundBad(&Objection{Message: s.refused, Found: a.Signature}, a.Inspected, size)
-	case errors.Is(err, scan.ErrLimit):
-		return FoundPart(a.Inspected, size, ReasonLimit, err)
-	case err != nil:
-		return FoundNothing(err, a.Inspected, size)
+	case limit != nil:
+		return FoundPart(a.Inspected, size, ReasonLimit, limit)
 	case a.Inspected < size:
 		return FoundPart(a.Inspected, size, ReasonLimit, errPart)
 	default:

@@ -101,9 +101,13 @@ type Look struct {
 	head     []byte
 	headErr  error
 
+	typesOnce sync.Once
+	types     []lineage
+
 	users sync.WaitGroup
 	mu    sync.Mutex
 	found map[*Rule]Finding // what reading the file once has told
+	facts Facts
 }
 
 // NewLook returns a look into the file of e. Close ends it.
@@ -144,9 +148,11 @@ func (l *Look) File(ctx context.Context) (Handle, error) {
 	l.open.Do(func() {
 		if l.env.Files == nil {
 			l.err = errUnmounted
+			l.noteUnread(l.err)
 			return
 		}
 		l.file, l.err = l.env.Files.Open(ctx, &l.Event)
+		l.noteUnread(l.err)
 	})
 	return l.file, l.err
 }
@@ -167,6 +173,43 @@ func (l *Look) Head(ctx context.Context) ([]byte, error) {
 		l.head = l.head[:n]
 	})
 	return l.head, l.headErr
+}
+
+// contentTypes returns what the head can be read as. whole says that it is all of
+// the file. Nobody may change them.
+func (l *Look) contentTypes(head []byte, whole bool) []lineage {
+	l.typesOnce.Do(func() { l.types = identifyContent(head, whole) })
+	return l.types
+}
+
+// Facts returns what has been learned of the file so far; nil if nothing was.
+func (l *Look) Facts() *Facts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.facts.isEmpty() {
+		return nil
+	}
+	return l.facts.clone()
+}
+
+// learn adds to what has been learned. It is called with what is certain only:
+// what was seen of a file that changed meanwhile is not.
+func (l *Look) learn(add func(*Facts)) {
+	size := l.Size()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	add(&l.facts)
+	l.facts.Size = max(size, 0)
+}
+
+// noteUnread keeps why the file cannot be opened, where that is the same for
+// every rule and for every look.
+func (l *Look) noteUnread(err error) {
+	if not := (*UninspectableError)(nil); errors.As(err, &not) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.facts.Unread = not.Reason
+	}
 }
 
 // Size returns the size of the file as it was opened, in bytes; the event's own

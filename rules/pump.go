@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // pump reads a file for several consumers.
@@ -13,6 +14,17 @@ type pump struct {
 	place  *place
 	ctx    context.Context //nolint:containedctx // That of all consumers together.
 	active []*consuming
+	head   []byte // of the file, where it has been read already
+}
+
+// joiner is a Consumer that could as well read the file for itself, and may take
+// long over what it is given.
+type joiner interface {
+	Consumer
+	// join begins it, and returns what has been read of the file's beginning
+	// already. It may hold the read up until patience is over, 0 for as long as
+	// it likes, and goes on by itself then.
+	join(patience time.Duration) (head []byte)
 }
 
 // consuming is one rule's part of a read.
@@ -39,6 +51,7 @@ func (p *pump) run(ctx context.Context, list []*Rule) {
 	for _, r := range list {
 		p.begin(ctx, r)
 	}
+	p.join()
 	defer func() {
 		for _, c := range p.active { // Of a consumer that panicked.
 			c.cancel()
@@ -74,6 +87,34 @@ func (p *pump) begin(ctx context.Context, r *Rule) {
 	}
 }
 
+// join lets those take part that could read for themselves, if anybody else reads:
+// if nobody does, they are asked by their Inspect. They come last, so that nobody
+// waits for them to finish; and they hold nobody up for more than half of the
+// shortest time that any of the others has, so that a slow one ends no other.
+func (p *pump) join() {
+	var joiners, others []*consuming
+	least := p.look.env.Deadline
+	for _, c := range p.active {
+		if _, ok := c.consumer.(joiner); ok {
+			joiners = append(joiners, c)
+			continue
+		}
+		others = append(others, c)
+		if t := c.rule.Timeout; t > 0 && (least == 0 || t < least) {
+			least = t
+		}
+	}
+	p.active = others
+	for _, c := range joiners {
+		if len(others) == 0 {
+			c.cancel()
+			continue
+		}
+		p.head = c.consumer.(joiner).join(least / 2) //nolint:forcetypeassert // They have been told apart by it.
+		p.active = append(p.active, c)
+	}
+}
+
 // end finishes the consumer at i.
 func (p *pump) end(i int, err error) {
 	c := p.active[i]
@@ -86,7 +127,11 @@ func (p *pump) end(i int, err error) {
 func (p *pump) read(ctx context.Context, size int64) error {
 	piece := make([]byte, min(pieceSize, max(size, 1)))
 	reader := p.look.Reader(ctx)
-	for at := int64(0); at < size && len(p.active) > 0; {
+	at := int64(copy(piece, p.head))
+	if at > 0 {
+		p.hand(piece[:at])
+	}
+	for at < size && len(p.active) > 0 {
 		n, err := reader.ReadAt(piece[:min(int64(len(piece)), size-at)], at)
 		if n == 0 && err != nil {
 			if errors.Is(err, io.EOF) {

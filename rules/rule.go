@@ -106,10 +106,9 @@ type Rule struct {
 	// nil for a rule that reads metadata.
 	Inspect Inspect
 	Consume Consume
-	// Recall answers about an event of a log; nil for a rule whose Check does, and
-	// for one that cannot be asked again.
+	// Recall and Fields are as in Compiled; a rule without Recall is asked again by
+	// its Check, and cannot be if it has none.
 	Recall func(e *Event, f *Facts) (Finding, error)
-	// Fields are the members of events that the rule reads, as in Kind.Fields.
 	Fields []string
 	// Remote says that Inspect asks somebody else and reads no file, so that it
 	// takes no place among those that do.
