@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -44,50 +43,24 @@ const maxNeedles = 16
 
 // anyOf returns a test whether a line has the needle of any of the values; nil if
 // there is a value without one, or too many.
-func anyOf(values []string, needle func(string) string) func([]byte) bool {
-	var needles [][]byte
+func anyOf(values []string, has func(string) string) func([]byte) bool {
+	var needles []needle
 	for _, value := range values {
-		n := needle(value)
-		if len(n) < 2 || len(needles) == maxNeedles {
+		text := has(value)
+		if len(text) < 2 || len(needles) == maxNeedles {
 			return nil
 		}
-		needles = append(needles, []byte(n))
+		needles = append(needles, newNeedle(text))
 	}
 	return func(line []byte) bool {
 		for _, n := range needles {
-			if bytes.Contains(line, n) {
+			if _, found := n.behind(line); found {
 				return true
 			}
 		}
 		return false
 	}
 }
-
-// member returns the text behind the first occurrence of `"name":"`, as it is
-// written. In JSON it can only be a member: a quote in a text is escaped. sure is
-// false where it has escapes. What the event says of itself stands before its tags,
-// which a client can fill with members of any name.
-func member(line []byte, begin string) (text []byte, there, sure bool) {
-	i := bytes.Index(line, []byte(begin))
-	if i < 0 {
-		return nil, false, true
-	}
-	text = line[i+len(begin):]
-	end := bytes.IndexByte(text, '"')
-	if end < 0 {
-		return nil, true, false
-	}
-	text = text[:end]
-	return text, true, bytes.IndexByte(text, '\\') < 0
-}
-
-// The beginnings of members that are looked at without taking a line apart.
-const (
-	beginClientIP = `"client_ip":"`
-	beginChecksum = `"file_csum":"`
-	beginDigests  = `"digests":{`
-	beginFile     = `"file":"`
-)
 
 // addressTest is the test of the client's address.
 func addressTest(texts []string) (*test, error) {
@@ -110,12 +83,13 @@ func addressTest(texts []string) (*test, error) {
 		a, err := netip.ParseAddr(text)
 		return err == nil && slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 	}
+	in := newReaders()
 	return &test{
 		segment: func(x *Index) bool {
 			return !single || slices.ContainsFunc(networks, func(p netip.Prefix) bool { return mayHaveAddress(x, p.Addr()) })
 		},
 		line: func(line []byte) bool {
-			text, there, sure := member(line, beginClientIP)
+			text, there, sure := in.clientIP.member(line)
 			return there && (!sure || has(string(text)))
 		},
 		record: func(r *Record) bool { return has(r.event().ClientIP) },

@@ -33,6 +33,7 @@ func digestTest(texts []string) (*test, error) {
 		}
 		wanted[digest] = true
 	}
+	in := newReaders()
 	return &test{
 		segment: func(x *Index) bool {
 			for digest := range wanted {
@@ -44,7 +45,7 @@ func digestTest(texts []string) (*test, error) {
 		},
 		line: func(line []byte) bool {
 			may := false
-			eachDigest(line, func(digest []byte, sure bool) {
+			in.eachDigest(line, func(digest []byte, sure bool) {
 				may = may || !sure || wanted[string(digest)]
 			})
 			return may
@@ -74,17 +75,16 @@ func digestsOf(r *Record) []string {
 
 // eachDigest calls f with every text of a line that may be a digest of the file, in
 // lower case. sure is false where the text has escapes.
-func eachDigest(line []byte, f func(digest []byte, sure bool)) {
+func (in *readers) eachDigest(line []byte, f func(digest []byte, sure bool)) {
 	var room [128]byte
-	if text, there, sure := member(line, beginChecksum); there {
+	if text, there, sure := in.checksum.member(line); there {
 		f(lower(room[:0], text), sure)
 	}
 	for {
-		i := bytes.Index(line, []byte(beginDigests))
-		if i < 0 {
+		var found bool
+		if line, found = in.digests.behind(line); !found {
 			return
 		}
-		line = line[i+len(beginDigests):]
 		end := bytes.IndexByte(line, '}')
 		if end < 0 {
 			return

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,8 +87,11 @@ var ofRefusal = []string{"code", "policy", "rule", "kind"}
 // andRefused narrows a test to lines of refusals: rules are named in the steps of
 // others, too.
 func andRefused(line func([]byte) bool) func([]byte) bool {
-	refused := []byte(`"verdict":"` + Reject + `"`)
-	return func(text []byte) bool { return bytes.Contains(text, refused) && (line == nil || line(text)) }
+	refused := newNeedle(`"verdict":"` + Reject + `"`)
+	return func(text []byte) bool {
+		_, found := refused.behind(text)
+		return found && (line == nil || line(text))
+	}
 }
 
 func (f textField) test(wanted []string) (*test, error) {
@@ -109,12 +111,18 @@ func (f textField) test(wanted []string) (*test, error) {
 		}
 		literal = literal && !strings.ContainsAny(glob, globMeta)
 	}
-	line := anyOf(wanted, f.needle)
-	if slices.Contains(ofRefusal, f.name) {
-		line = andRefused(line)
-	}
 	var room [1]bool
 	has := func(g *rules.NameGlobs[bool], value string) bool { return len(g.AppendMatches(room[:0], value)) > 0 }
+	var line func([]byte) bool
+	if slices.Contains(ofRefusal, f.name) {
+		line = andRefused(anyOf(wanted, f.needle))
+	} else {
+		in := newNeedle(`"` + f.member + `":"`)
+		line = func(line []byte) bool {
+			text, there, sure := in.member(line)
+			return there && (!sure || has(&globs, string(text)))
+		}
+	}
 	return &test{
 		segment: func(x *Index) bool { return f.may(x, wanted, literal, &globs) },
 		line:    line,

@@ -14,6 +14,7 @@ import (
 // now known to be bad. They are read-only once they were read.
 type Indicators struct {
 	all []Indicator
+	in  *readers
 
 	digests  map[string]int32
 	networks *bart.Table[int32]
@@ -29,7 +30,7 @@ type Indicators struct {
 
 func newIndicators() *Indicators {
 	return &Indicators{
-		digests: map[string]int32{}, networks: &bart.Table[int32]{}, names: map[string]int32{}, paths: map[string]int32{},
+		in: newReaders(), digests: map[string]int32{}, networks: &bart.Table[int32]{}, names: map[string]int32{}, paths: map[string]int32{},
 	}
 }
 
@@ -168,7 +169,7 @@ func (h *Indicators) maySegment(x *Index) bool {
 func (h *Indicators) mayLine(line []byte) bool {
 	if len(h.digests) > 0 {
 		may := false
-		eachDigest(line, func(digest []byte, sure bool) {
+		h.in.eachDigest(line, func(digest []byte, sure bool) {
 			if !may {
 				_, may = h.digests[string(digest)]
 				may = may || !sure
@@ -179,13 +180,13 @@ func (h *Indicators) mayLine(line []byte) bool {
 		}
 	}
 	if h.networks.Size() > 0 {
-		text, there, sure := member(line, beginClientIP)
+		text, there, sure := h.in.clientIP.member(line)
 		if there && (!sure || len(h.appendNetworks(nil, string(text))) > 0) {
 			return true
 		}
 	}
 	if h.named {
-		text, there, sure := member(line, beginFile)
+		text, there, sure := h.in.file.member(line)
 		if there && (!sure || len(h.appendNames(nil, string(text))) > 0) {
 			return true
 		}
