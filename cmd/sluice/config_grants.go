@@ -68,7 +68,7 @@ func (c *config) applyGrants(doc *document.Document, spec *grantsSpec, docroots 
 			c.grants.docroots[user] = ""
 		case root.Up || !root.Clean:
 			faults = append(faults, doc.At(at, "%q is not a plain path: it has \"..\", \".\" or \"//\"", written))
-		case !strings.HasPrefix(trimmed, "/") && !root.IsURL() && !(len(trimmed) > 1 && trimmed[1] == ':'):
+		case trimmed[0] != '/' && !root.IsURL() && (len(trimmed) < 2 || trimmed[1] != ':'):
 			faults = append(faults, doc.At(at, "%q is not a whole path such as /srv/aspera/xfer, C:/aspera or s3://bucket/xfer", written))
 		default:
 			c.grants.docroots[user] = trimmed

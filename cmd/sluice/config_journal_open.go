@@ -11,7 +11,7 @@ import (
 
 // openJournal opens the decision log, if there is to be one.
 func (s *server) openJournal() error {
-	c := &s.config.journal
+	c := &s.journal
 	if c.Dir == "" {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (s *server) recorded(next validator.Decider) validator.Decider {
 		return next
 	}
 	return validator.Journaled(next, s.recorder, validator.JournaledOptions{
-		Accept: s.config.journal.AcceptOnError, Now: time.Now, Log: s.log.Logger,
+		Accept: s.journal.AcceptOnError, Now: time.Now, Log: s.log.Logger,
 	})
 }
 
@@ -79,7 +79,7 @@ func (s *server) journalDegraded() []string {
 	switch {
 	case s.recorder == nil || !s.recorder.Stats().Failing:
 		return nil
-	case s.config.journal.AcceptOnError:
+	case s.journal.AcceptOnError:
 		return []string{"the decision log cannot be written: decisions are answered without a record"}
 	default:
 		return []string{"the decision log cannot be written: every event is refused with code 1007"}
