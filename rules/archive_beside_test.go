@@ -307,7 +307,7 @@ func TestASlowWalkHoldsNobodyUp(t *testing.T) {
 			quick := readsAll(&other)
 			quick.Timeout = r.other
 			text := zipped(t, noisy(3<<20))
-			l := NewLook(stoppedFile("noise.gz"), &ContentEnv{Files: &drawer{text: text}, Deadline: r.all})
+			l := NewLook(stoppedFile("noise.gz"), &ContentEnv{Files: &drawer{text: text}, Now: time.Now})
 			ctx, cancel := context.WithCancel(t.Context())
 			if r.all > 0 {
 				ctx, cancel = context.WithTimeout(ctx, r.all)

@@ -93,15 +93,17 @@ func (p *pump) begin(ctx context.Context, r *Rule) {
 // shortest time that any of the others has, so that a slow one ends no other.
 func (p *pump) join() {
 	var joiners, others []*consuming
-	least := p.look.env.Deadline
+	least := time.Duration(0) // 0 if nobody has an end.
 	for _, c := range p.active {
 		if _, ok := c.consumer.(joiner); ok {
 			joiners = append(joiners, c)
 			continue
 		}
 		others = append(others, c)
-		if t := c.rule.Timeout; t > 0 && (least == 0 || t < least) {
-			least = t
+		if at, ok := c.ctx.Deadline(); ok {
+			if left := max(at.Sub(p.look.now()), 1); least == 0 || left < least {
+				least = left
+			}
 		}
 	}
 	p.active = others
@@ -110,7 +112,7 @@ func (p *pump) join() {
 			c.cancel()
 			continue
 		}
-		p.head = c.consumer.(joiner).join(least / 2) //nolint:forcetypeassert // They have been told apart by it.
+		p.head = c.consumer.(joiner).join((least + 1) / 2) //nolint:forcetypeassert // They have been told apart by it.
 		p.active = append(p.active, c)
 	}
 }

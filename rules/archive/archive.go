@@ -161,7 +161,7 @@ func (w *walk) run(name string) error {
 	}
 	w.report.Inspected = w.size
 	if !w.report.Known {
-		w.report.Inspected = min(w.size, bufferSize+tailSize) // Its beginning and its end.
+		w.report.Inspected = min(w.size, programSize+tailSize) // Its beginning and its end.
 	}
 	if w.report.Gap != nil || err != nil {
 		w.report.Inspected = max(min(w.size-w.missed, w.size-1), 0)

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"compress/bzip2"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
@@ -42,7 +41,7 @@ func (w *walk) decoder(in *feed, f format, head []byte, inner *content) (out io.
 		inner.alias = z.Name
 		return z, func() {}, nil
 	case bz2Format:
-		return bzip2.NewReader(in.Reader), func() {}, nil
+		return w.bzip2(in.Reader)
 	case xzFormat:
 		x := &xzReader{w: w, in: in}
 		return x, x.close, nil

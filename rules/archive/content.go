@@ -25,6 +25,11 @@ type content struct {
 	alias string
 	// whole says that it is the file, or all that comes out of it.
 	whole bool
+	// span is what it lies in as it is, and offset where; nil stands for itself.
+	span   *span
+	offset int64
+	// besides says that it has been walked as another format and is a zip too.
+	besides bool
 }
 
 func (c *content) path() string {
@@ -45,9 +50,17 @@ func (c *content) inside(f format) string {
 // look finds out what the bytes are and walks them. Its error is the end of the
 // walk.
 func (w *walk) look(c content) error {
-	from := c.r
+	if c.span == nil {
+		c.span, c.offset = &span{zipEnd: -1}, 0
+	}
+	var from io.Reader
+	var kept *tail
 	if c.at != nil {
 		from = io.NewSectionReader(c.at, 0, c.size)
+	} else {
+		kept = w.keep(c.r)
+		defer w.forget(kept)
+		from = kept
 	}
 	b, release := w.buffered(from)
 	defer release()
@@ -64,15 +77,26 @@ func (w *walk) look(c content) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return w.settle(err, &c)
 	}
+	if second(f, head) {
+		return w.refuse(Ambiguous, c.path(), "it begins as two formats do, %s and another", f)
+	}
+	before := c.span.zipEnd
+	c.span.zipEnd = -1
+	defer func() { c.span.zipEnd = max(c.span.zipEnd, before) }()
 	if f == plain {
-		err = w.plain(&c, b, head)
+		err = w.plain(&c, b)
 	} else {
 		err = w.archive(&c, b, f)
 	}
-	if err = w.settle(err, &c); err != nil || c.at != nil {
+	if err = w.settle(err, &c); err != nil {
 		return err
 	}
-	return w.settle(w.drain(b), &c) // What lies in it counts, also if it was given up.
+	if c.at == nil {
+		if err := w.settle(drain(b), &c); err != nil { // What lies in it counts, also if it was given up.
+			return err
+		}
+	}
+	return w.settle(w.ending(&c, b, f, kept), &c)
 }
 
 // streamed judges the one member of a compressed file, which may be given either
@@ -120,22 +144,26 @@ func (w *walk) archive(c *content, b *feed, f format) error {
 
 // plain looks at bytes that do not begin as an archive does: one may lie behind
 // them, as it does in a program that unpacks itself.
-func (w *walk) plain(c *content, b *feed, head []byte) error {
+func (w *walk) plain(c *content, b *feed) error {
 	if c.at == nil {
-		if err := w.drain(b); err != nil {
+		f, err := begun(b)
+		if err != nil || f == plain {
 			return err
 		}
-		if trailer(w.ending()) {
-			w.report.Known = true
-			return errors.New("a zip lies behind other bytes")
-		}
-		return nil
+		w.report.Known = true
+		return fmt.Errorf("a %s lies behind other bytes", f)
 	}
-	behind, f, err := w.behind(c, head)
+	behind, f, err := w.behind(c)
 	if err != nil || f == plain {
 		return err
 	}
+	if f != zipFormat && f != sevenZipFormat {
+		w.report.Known = true
+		w.miss(c, w.size)
+		return fmt.Errorf("a %s lies behind other bytes", f)
+	}
 	within := *c
 	within.at, within.size = io.NewSectionReader(c.at, behind, c.size-behind), c.size-behind
+	within.offset += behind
 	return w.archive(&within, b, f)
 }

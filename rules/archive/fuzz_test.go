@@ -13,7 +13,7 @@ import (
 )
 
 // tight are limits under which no input takes long.
-var tight = Limits{Entries: 200, Depth: 3, Unpacked: 8 << 20, Ratio: 2000, Memory: 4 << 20}
+var tight = Limits{Entries: 200, Depth: 3, Unpacked: 8 << 20, Ratio: 2000, Memory: 8 << 20}
 
 // fuzz walks whatever comes, in the file and one level below, and holds the
 // report to what it promises.

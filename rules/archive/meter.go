@@ -1,9 +1,7 @@
 package archive
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -99,52 +97,6 @@ func fill(r io.Reader, p []byte) (n int, err error) {
 		err = nil
 	}
 	return n, err
-}
-
-// tailSize is where the trailer of a zip can begin, in bytes before the end.
-const tailSize = 22 + 0xffff
-
-// drain reads to the end and keeps what comes last.
-func (w *walk) drain(r io.Reader) error {
-	if w.tail[0] == nil {
-		w.tail[0], w.tail[1] = make([]byte, 0, 2*bufferSize), make([]byte, 0, 2*bufferSize)
-	}
-	w.tail[0], w.tail[1] = w.tail[0][:0], w.tail[1][:0]
-	for {
-		w.tail[0], w.tail[1] = w.tail[1], w.tail[0]
-		n, err := fill(r, w.tail[1][:cap(w.tail[1])])
-		w.tail[1] = w.tail[1][:n]
-		if err == io.EOF { //nolint:errorlint // Anything that wraps it is damage.
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// ending returns the last bytes of what was drained.
-func (w *walk) ending() []byte {
-	if len(w.tail[1]) < tailSize && len(w.tail[0]) > 0 {
-		return append(append(make([]byte, 0, len(w.tail[0])+len(w.tail[1])), w.tail[0]...), w.tail[1]...)
-	}
-	return w.tail[1]
-}
-
-// trailer reports whether bytes end with the trailer of a zip that has members.
-func trailer(end []byte) bool {
-	for i := 0; ; i++ {
-		at := bytes.Index(end[i:], []byte(zipTrailer))
-		if at < 0 || len(end)-(i+at) < 22 {
-			return false
-		}
-		i += at
-		t := end[i:]
-		members, size := binary.LittleEndian.Uint16(t[10:]), binary.LittleEndian.Uint32(t[12:])
-		if members > 0 && size >= 46 && int(binary.LittleEndian.Uint16(t[20:])) <= len(t)-22 {
-			return true
-		}
-	}
 }
 
 var errTrailing = errors.New("other bytes lie behind its end")

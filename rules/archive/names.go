@@ -1,6 +1,9 @@
 package archive
 
-import "strings"
+import (
+	"hash/maphash"
+	"strings"
+)
 
 // slashed returns a name whose separators are slashes, as programs for Windows
 // take them.
@@ -14,8 +17,10 @@ func absolute(name string) bool {
 }
 
 // isUp reports whether a segment of a name is the folder above. Windows drops
-// spaces at the end.
-func isUp(segment string) bool { return strings.TrimRight(segment, " ") == ".." }
+// spaces and dots at the end.
+func isUp(segment string) bool {
+	return strings.HasPrefix(segment, "..") && strings.Trim(segment, " .") == ""
+}
 
 // outside reports whether a member of this name, or the target of a hard link,
 // is or could be outside of the folder in which the archive is unpacked.
@@ -64,49 +69,57 @@ func leadsOut(name, target string) bool {
 // without regard to case would know them by.
 type links struct {
 	w     *walk
-	names map[string]bool
+	seed  maphash.Seed
+	names map[uint64]bool // by their sums: names may be long, and have many folders
 	taken int64
 }
 
-// plainName returns a name without empty and "." segments, in lower case.
-func plainName(name string) string {
-	var kept []string
+// each calls f with the sum of a name, and of each folder above it, without regard
+// to case, empty and "." segments, and what Windows drops at the end of one.
+func (l *links) each(name string, f func(sum uint64, last bool)) {
+	var h maphash.Hash
+	h.SetSeed(l.seed)
+	sum, any := uint64(0), false
 	for segment := range strings.SplitSeq(strings.ToLower(slashed(name)), "/") {
-		if segment != "" && segment != "." {
-			kept = append(kept, segment)
+		if segment = strings.TrimRight(segment, " ."); segment == "" {
+			continue
 		}
+		if any {
+			f(sum, false)
+		}
+		_, _ = h.WriteString(segment + "/") // It returns no error.
+		sum, any = h.Sum64(), true
 	}
-	return strings.Join(kept, "/")
+	if any {
+		f(sum, true)
+	}
 }
 
 // add remembers a link, within the budget.
 func (l *links) add(name string) error {
-	name = plainName(name)
-	bytes := int64(len(name)) + 64
-	if _, err := l.w.reserve(bytes); err != nil {
+	const each = 64
+	if _, err := l.w.reserve(each); err != nil {
 		return err
 	}
 	if l.names == nil {
-		l.names = map[string]bool{}
+		l.names, l.seed = map[uint64]bool{}, maphash.MakeSeed()
 	}
-	l.taken += bytes
-	l.names[name] = true
+	l.taken += each
+	l.each(name, func(sum uint64, last bool) {
+		if last {
+			l.names[sum] = true
+		}
+	})
 	return nil
 }
 
 // crossed reports whether a name leads through a link: what is written there
 // lands wherever the link leads.
-func (l *links) crossed(name string) bool {
-	if len(l.names) == 0 {
-		return false
+func (l *links) crossed(name string) (crossed bool) {
+	if len(l.names) > 0 {
+		l.each(name, func(sum uint64, last bool) { crossed = crossed || !last && l.names[sum] })
 	}
-	name = plainName(name)
-	for i := range len(name) {
-		if name[i] == '/' && l.names[name[:i]] {
-			return true
-		}
-	}
-	return false
+	return crossed
 }
 
 // forget gives back what the names took.
@@ -135,4 +148,25 @@ func (l *links) through(m Member) error {
 		return l.w.refuse(Link, m.Path(), "it lies behind a link")
 	}
 	return nil
+}
+
+// oldCode are the characters from 128 on of the code page in which names in a zip
+// are unless they say that they are in UTF-8.
+const oldCode = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0"
+
+// inOldCode returns what a name is in that code page, if that is another one.
+func inOldCode(name string) []string {
+	if strings.IndexFunc(name, func(r rune) bool { return r >= 0x80 }) < 0 {
+		return nil
+	}
+	table := []rune(oldCode)
+	runes := make([]rune, 0, len(name))
+	for i := range len(name) {
+		r := rune(name[i])
+		if r >= 0x80 {
+			r = table[r-0x80]
+		}
+		runes = append(runes, r)
+	}
+	return []string{string(runes)}
 }

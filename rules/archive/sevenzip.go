@@ -176,6 +176,13 @@ func (s *sevenWalk) folders(d *sevenDirectory) error {
 			return errSevenZip
 		}
 	}
+	for i := range d.files { // Those without bytes are in no folder.
+		if f := &d.files[i]; !f.stream {
+			if err := s.links.through(f.member(s.within)); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -207,28 +214,12 @@ func (s *sevenWalk) members(d *sevenDirectory, i int, list []sevenFile) error {
 		if _, err := io.Copy(io.Discard, part); err != nil {
 			return err
 		}
-		if sum, known := f.sum(k); known && sum != part.sum.Sum32() {
+		switch sum, known := f.sum(k); {
+		case known && sum != part.sum.Sum32():
 			return errors.New("7z: the sum is wrong")
+		case !known && f.filtered(): // Nothing says that what came out is what other programs make of it.
+			return errors.New("7z: filtered, and without a sum")
 		}
 	}
 	return nil
-}
-
-// file looks into one member.
-func (s *sevenWalk) file(file sevenFile, r io.Reader) error {
-	m := file.member(s.within)
-	if err := s.links.through(m); err != nil {
-		return err
-	}
-	if file.isLink() {
-		target := make([]byte, maxTarget+1)
-		n, err := fill(r, target)
-		if err == nil || file.reparse() {
-			target, n = nil, 0 // Too long, or in a form of Windows: it may lead anywhere.
-		} else if err != io.EOF { //nolint:errorlint // Anything that wraps it is damage.
-			return err
-		}
-		return s.links.link(m, string(target[:n]), false)
-	}
-	return s.look(content{r: r, size: -1, name: file.name, within: s.within, level: s.level})
 }

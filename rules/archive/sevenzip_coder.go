@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"compress/bzip2"
 	"fmt"
 	"io"
 
@@ -60,7 +59,7 @@ func (s *sevenWalk) coder(c sevenCoder, in io.Reader, size int64) (io.Reader, fu
 	case "\x04\x01\x08":
 		return s.inflate(in)
 	case "\x04\x02\x02":
-		return bzip2.NewReader(in), none, nil
+		return s.bzip2(in)
 	case "\x04\xf7\x11\x01":
 		b, release := s.buffered(in)
 		head, _ := b.Peek(zstd.HeaderMaxSize) // Less is enough, or seen to be none.

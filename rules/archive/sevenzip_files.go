@@ -17,8 +17,13 @@ func (p *sevenParser) files(d *sevenDirectory) {
 	for i := range d.files {
 		d.files[i].stream = true
 	}
-	named := n == 0
+	named, seen := n == 0, [256]bool{}
 	for id := p.byte(); id != sevenEnd && p.err == nil; id = p.byte() {
+		if seen[id] && id != sevenDummy { // Of two, programs take either; and many would take long.
+			p.fail()
+			return
+		}
+		seen[id] = true
 		property := &sevenParser{b: p.bytes(p.number()), room: p.room}
 		property.property(id, d.files)
 		named = named || id == sevenNames
@@ -42,6 +47,8 @@ func (p *sevenParser) property(id byte, files []sevenFile) {
 		}
 	case sevenEmptyFiles:
 		p.emptyFiles(files)
+	case sevenAnti: // Members that say what is to be deleted.
+		p.fail()
 	case sevenNames:
 		if p.byte() != 0 {
 			p.fail()
@@ -129,9 +136,11 @@ func (p *sevenParser) divide(d *sevenDirectory, given bool) {
 				f.parts[k].size = left
 				break
 			}
-			if given {
-				f.parts[k].size = p.number()
+			if !given {
+				p.fail()
+				return
 			}
+			f.parts[k].size = p.number()
 			if left -= f.parts[k].size; left < 0 {
 				p.fail()
 				return

@@ -1,10 +1,6 @@
 package archive
 
-import (
-	"errors"
-	"hash"
-	"io"
-)
+import "errors"
 
 // sevenDirectory is the directory of a 7z.
 type sevenDirectory struct {
@@ -67,6 +63,16 @@ func (f *sevenFolder) encrypted() bool {
 	return false
 }
 
+// filtered reports whether bytes go through a filter.
+func (f *sevenFolder) filtered() bool {
+	for _, c := range f.coders {
+		if sevenBranches[c.method] != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // last returns the coder whose output no other takes.
 func (f *sevenFolder) last() int {
 	for i := len(f.coders) - 1; i > 0; i-- {
@@ -94,8 +100,8 @@ func (f *sevenFolder) sum(part int) (uint32, bool) {
 
 // chain returns the coders in the order in which the bytes go through them.
 func (f *sevenFolder) chain() ([]int, error) {
-	if f.in != len(f.coders) || len(f.inputs) != 1 {
-		return nil, errors.New("7z: methods with several inputs are not known")
+	if f.in != len(f.coders) || len(f.inputs) != 1 || len(f.coders) > maxChain {
+		return nil, errors.New("7z: so many methods, or those with several inputs, are not known")
 	}
 	chain := []int{f.inputs[0]}
 	for len(chain) < len(f.coders) {
@@ -125,25 +131,4 @@ func (f *sevenFile) reparse() bool { return f.attributes&0x400 != 0 }
 
 func (f *sevenFile) isLink() bool {
 	return f.reparse() || f.attributes&0x8000 != 0 && f.attributes>>16&0xf000 == 0xa000
-}
-
-// partReader reads one part of a folder and computes its sum.
-type partReader struct {
-	r    *meter
-	left int64
-	sum  hash.Hash32
-}
-
-// Read implements io.Reader.
-func (p *partReader) Read(b []byte) (int, error) {
-	if p.left == 0 {
-		return 0, io.EOF
-	}
-	n, err := p.r.Read(b[:min(int64(len(b)), p.left)])
-	p.left -= int64(n)
-	p.sum.Write(b[:n])
-	if err != nil && p.left > 0 {
-		return n, unexpected(err)
-	}
-	return n, nil
 }

@@ -62,7 +62,7 @@ func (p *sevenParser) number() int64 {
 		v |= uint64(p.byte()) << (8 * i)
 		mask >>= 1
 	}
-	if v > 1<<62 {
+	if v >= 1<<62 { // Two of them can be added.
 		p.fail()
 		return 0
 	}
@@ -123,7 +123,10 @@ func (p *sevenParser) names(b []byte, files []sevenFile) {
 			if b = b[2:]; u == 0 {
 				break
 			}
-			units = append(units, u)
+			if units = append(units, u); len(units) > maxName {
+				p.fail()
+				return
+			}
 		}
 		if p.take(3 * int64(len(units))); p.err != nil {
 			return

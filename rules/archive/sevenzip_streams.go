@@ -16,16 +16,20 @@ const (
 	sevenCounts     = 0x0d
 	sevenEmpty      = 0x0e
 	sevenEmptyFiles = 0x0f
+	sevenAnti       = 0x10
 	sevenNames      = 0x11
 	sevenAttributes = 0x15
 	sevenEncoded    = 0x17
+	sevenDummy      = 0x19
 )
 
-// maxCoders is how many methods a folder may have, and maxInputs how many inputs
-// they may have.
+// maxCoders is how many methods a folder may have, maxInputs how many inputs they
+// may have, and maxChain how many methods may be taken apart: more than a filter or
+// two before a compressor is there to take memory.
 const (
 	maxCoders = 32
 	maxInputs = 64
+	maxChain  = 4
 )
 
 // directory reads a directory behind its first byte.

@@ -1,8 +1,6 @@
 package archive
 
 import (
-	"archive/tar"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +10,9 @@ import (
 // tarBlock is the size of the blocks that a tar is made of, in bytes.
 const tarBlock = 512
 
-// tarWalk is the walk through one tar, or several behind each other.
+// tarWalk is the walk through one tar, or several behind each other. It reads the
+// headers itself: a library gives what one program makes of them, and what
+// programs do not agree on must be seen.
 type tarWalk struct {
 	*walk
 	c      *content
@@ -20,174 +20,157 @@ type tarWalk struct {
 	level  int
 	links  links
 	in     tarInput
-	zeros  *zeros // at the end of what was read of it
-	last   int64  // where what follows the last member should begin, -1 if nobody knows
+	notes  tarNotes
+	buf    [tarBlock]byte
 }
 
 // tar walks a tar.
 func (w *walk) tar(c *content, b *feed, level int) error {
-	t := &tarWalk{walk: w, c: c, within: c.inside(tarFormat), level: level, links: links{w: w}}
+	t := &tarWalk{walk: w, c: c, within: c.inside(tarFormat), level: level, links: links{w: w}, in: tarStream{b}}
 	defer t.links.forget()
 	if c.at != nil {
-		in := &tarWindow{window: newWindow(c.at, c.size)}
-		t.in, t.zeros = in, &in.zeros
-	} else {
-		in := &tarStream{feed: b}
-		t.in, t.zeros = in, &in.zeros
+		t.in = tarWindow{newWindow(c.at, c.size)}
 	}
-	for {
-		t.last = -1
-		if err := t.members(tar.NewReader(t.in)); err != nil {
+	for ended := false; ; {
+		before := t.top.end
+		b, err := t.block()
+		switch {
+		case err == io.EOF && ended: //nolint:errorlint // Anything that wraps it is damage.
+			return nil
+		case err == io.EOF: //nolint:errorlint // As above.
+			return errors.New("tar: the end is missing")
+		case err != nil:
 			return err
+		case len(b) < tarBlock && !ended:
+			return io.ErrUnexpectedEOF
+		case strings.Trim(string(b), "\x00") == "":
+			if t.notes != (tarNotes{}) {
+				return errTar
+			}
+			ended = true // Zeros end it, and another one may follow them: some programs go on with it.
+			continue
+		case ended && !isTar(b):
+			return errTrailing
 		}
-		_, pos, err := t.in.block()
+		ended = false
+		gaps := t.gaps
+		size, err := t.next(b)
 		if err != nil {
 			return err
 		}
-		if !t.zeros.ended() || pos < t.last+tarBlock {
-			return errors.New("tar: the end is missing")
-		}
-		more, err := t.padding()
-		if !more || err != nil {
-			return err
-		}
-	}
-}
-
-// members walks the members of one tar.
-func (t *tarWalk) members(r *tar.Reader) error {
-	for {
-		before := t.top.end
-		h, err := guarded(r.Next)
 		switch {
-		case t.stop != nil:
-			return t.stop
-		case err == io.EOF: //nolint:errorlint // Anything that wraps it is damage.
-			return nil
-		case err != nil:
-			return err
-		}
-		gaps := t.gaps
-		if err := t.entry(h, r); err != nil {
-			return err
-		}
-		switch {
-		case t.gaps == gaps || !t.c.whole:
-		case t.c.level == 0:
-			t.missed += h.Size
+		case t.gaps == gaps || !c.whole:
+		case c.level == 0:
+			t.missed += size
 		default:
 			t.missed += t.top.end - before
 		}
 	}
 }
 
-// entry looks at one member.
-func (t *tarWalk) entry(h *tar.Header, r *tar.Reader) error {
-	if h.Typeflag == tar.TypeXGlobalHeader {
-		for _, key := range []string{"path", "linkpath", "size"} {
-			if h.PAXRecords[key] != "" {
-				return t.refuse(Ambiguous, t.within+h.PAXRecords["path"], "a global header gives the %s of all members", key)
-			}
-		}
-		t.last = -1
-		return nil
+// block reads a block, which is shorter at the end. The error is io.EOF behind it.
+func (t *tarWalk) block() ([]byte, error) {
+	n, err := fill(t.in, t.buf[:])
+	if n > 0 && err == io.EOF { //nolint:errorlint // Anything that wraps it is damage.
+		err = nil
 	}
-	_, pos, err := t.in.block()
+	return t.buf[:n], err
+}
+
+// next walks what a header begins, and returns how many bytes it has.
+func (t *tarWalk) next(b []byte) (size int64, err error) {
+	h, odd, err := readTarHeader(b)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	t.last = pos
-	m := Member{Name: h.Name, Within: t.within, Folder: h.Typeflag == tar.TypeDir}
-	m.Name = strings.TrimRight(m.Name, "/")
+	if odd != "" {
+		return 0, t.ambiguous(h.name, "%s", odd)
+	}
+	switch h.kind {
+	case tarNote, tarNoteOnAll, tarLongName, tarLongLink:
+		return 0, t.note(h)
+	}
+	if err := t.apply(&h); err != nil {
+		return 0, err
+	}
+	return h.size, t.entry(&h)
+}
+
+// entry looks at one member.
+func (t *tarWalk) entry(h *tarHeader) error {
+	folder := h.kind == tarFolder || h.kind == tarOldFile && strings.HasSuffix(h.name, "/")
+	m := Member{Name: strings.TrimRight(h.name, "/"), Within: t.within, Folder: folder}
 	if err := t.member(m); err != nil {
 		return err
 	}
 	if err := t.links.through(m); err != nil {
 		return err
 	}
-	switch h.Typeflag {
-	case tar.TypeDir:
+	bare := folder || h.kind >= tarHardLink && h.kind <= tarPipe
+	switch {
+	case bare && h.size > 0:
+		return t.ambiguous(h.name, "it has %d bytes, and only some programs take them for its own", h.size)
+	case folder:
 		return nil
-	case tar.TypeSymlink, tar.TypeLink:
-		if err := t.links.link(m, h.Linkname, h.Typeflag == tar.TypeLink); err != nil {
-			return t.settle(err, t.c)
-		}
-		return nil
-	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+	case h.kind == tarSymlink, h.kind == tarHardLink:
+		return t.settle(t.links.link(m, h.link, h.kind == tarHardLink), t.c)
+	case bare:
 		if !t.limits.AcceptLinks {
 			return t.refuse(Link, m.Path(), "it is a device or a pipe")
 		}
 		return nil
+	case h.kind == tarSparse:
+		t.skip(Format, m.Path(), errors.New("tar: members with holes cannot be taken apart"))
+		if err := t.holes(h.extended); err != nil {
+			return err
+		}
+		return t.pass(h.size, h.size)
+	case h.kind != tarFile && h.kind != tarOldFile && h.kind != tarContiguous:
+		t.skip(Format, m.Path(), fmt.Errorf("tar: its kind, %q, is not known", h.kind))
 	}
-	return t.file(h, r, m, pos)
+	return t.file(h, m)
 }
 
-// file looks into a member whose bytes begin at a place. Where they lie in the
-// file as they are, they need not be read to be skipped.
-func (t *tarWalk) file(h *tar.Header, r *tar.Reader, m Member, at int64) error {
-	inner := content{name: m.Name, within: t.within, level: t.level, size: h.Size}
-	switch {
-	case isSparse(h):
-		t.last = -1
-		counted := &meter{w: t.walk, r: r, member: m.Path(), packed: -1, taken: func() int64 {
-			_, pos, _ := t.in.block() // What cannot be read has ended the walk.
-			return pos - at
-		}}
-		inner.r, inner.size = counted, -1
+// pass goes on behind what is left of a member's bytes, and what fills its last
+// block.
+func (t *tarWalk) pass(left, size int64) error {
+	if _, err := t.in.skip(left); err != nil {
+		return err
+	}
+	_, err := t.in.skip(upToBlock(size))
+	return err
+}
+
+// file looks into a member. Where its bytes lie in the file as they are, they
+// need not be read to be skipped.
+func (t *tarWalk) file(h *tarHeader, m Member) error {
+	at, err := t.in.skip(0)
+	if err != nil {
+		return err
+	}
+	inner := content{name: m.Name, within: t.within, level: t.level, size: h.size, span: t.c.span, offset: t.c.offset + at}
+	if t.c.at == nil {
+		inner.r = &meter{w: t.walk, r: io.LimitReader(t.in, h.size), member: m.Path(), packed: h.size, counted: true}
 		if err := t.look(inner); err != nil {
 			return err
 		}
-		return counted.done()
-	case t.c.at != nil:
-		if h.Size > t.c.size-at {
-			return fmt.Errorf("tar: %q: %w", m.Name, io.ErrUnexpectedEOF)
+		now, err := t.in.skip(0)
+		if err != nil {
+			return err
 		}
-		if t.c.level == 0 {
-			if err := t.count(h.Size, m.Path()); err != nil {
-				return err
-			}
-		}
-		inner.at = io.NewSectionReader(t.c.at, at, h.Size)
-	default:
-		inner.r = &meter{w: t.walk, r: r, member: m.Path(), packed: h.Size, counted: true}
+		return t.pass(at+h.size-now, h.size)
 	}
-	t.last = at + (h.Size+tarBlock-1)/tarBlock*tarBlock
-	return t.look(inner)
-}
-
-// isSparse reports whether a member has holes: more bytes than it takes.
-func isSparse(h *tar.Header) bool {
-	if h.Typeflag == tar.TypeGNUSparse {
-		return true
+	if h.size > t.c.size-at {
+		return fmt.Errorf("tar: %q: %w", m.Name, io.ErrUnexpectedEOF)
 	}
-	for key := range h.PAXRecords {
-		if strings.HasPrefix(key, "GNU.sparse.") {
-			return true
+	if t.c.level == 0 {
+		if err := t.count(h.size, m.Path()); err != nil {
+			return err
 		}
 	}
-	return false
-}
-
-// padding reads the zeros behind a tar, and reports whether another one follows
-// them: some programs go on with it.
-func (t *tarWalk) padding() (more bool, err error) {
-	zeros := make([]byte, tarBlock)
-	for {
-		next, _, err := t.in.block()
-		switch {
-		case t.stop != nil:
-			return false, t.stop
-		case err != nil:
-			return false, err
-		case len(next) == 0:
-			return false, nil
-		case isTar(next):
-			return true, nil
-		case !bytes.Equal(next, zeros[:len(next)]):
-			return false, errTrailing
-		}
-		if _, err := fill(t.in, zeros[:len(next)]); err != nil {
-			return false, err
-		}
+	inner.at = io.NewSectionReader(t.c.at, at, h.size)
+	if err := t.look(inner); err != nil {
+		return err
 	}
+	return t.pass(h.size, h.size)
 }

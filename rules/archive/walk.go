@@ -29,7 +29,7 @@ type walk struct {
 
 	feeds     []*feed
 	inflaters []io.ReadCloser
-	tail      [2][]byte
+	tails     []*tail
 }
 
 // halt ends the walk.
@@ -102,8 +102,16 @@ func (w *walk) member(m Member) error {
 	return w.named(m)
 }
 
+// maxName is how long a member's name may be to be judged, in bytes: no system
+// stores a longer one, and programs disagree on what is made of it.
+const maxName = 1 << 16
+
 // named judges a member's name.
 func (w *walk) named(m Member) error {
+	if len(m.Name) > maxName {
+		w.skip(Format, m.Within, fmt.Errorf("the name that begins with %.100q is too long", m.Name))
+		return nil
+	}
 	if outside(m.Name) || !m.Folder && strings.Trim(m.Name, `./\`) == "" {
 		return w.refuse(Outside, m.Path(), "the name is absolute, has a \"..\" or names nothing")
 	}

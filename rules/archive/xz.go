@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -22,8 +23,12 @@ type xzReader struct {
 	check   byte      // the kind of sum of the stream
 	block   io.Reader // the block under way, nil between blocks
 	sum     hash.Hash // of the block
+	header  int64     // the size of its header
 	from    int64     // where the block begins in in
+	out     int64     // how much has come out of it
+	said    [2]int64  // the packed and the unpacked size that it says, -1 if none
 	blocks  int64     // of the stream, so far
+	records hash.Hash // of what the index must say of them
 	release func()
 }
 
@@ -45,6 +50,7 @@ func (x *xzReader) Read(p []byte) (int, error) {
 			}
 		}
 		n, err := x.block.Read(p)
+		x.out += int64(n)
 		if n > 0 && x.sum != nil {
 			x.sum.Write(p[:n])
 		}
@@ -110,7 +116,7 @@ func (x *xzReader) begin() error {
 	if string(head[:6]) != "\xfd7zXZ\x00" || head[6] != 0 || head[7] > 15 || crc32.ChecksumIEEE(head[6:8]) != binary.LittleEndian.Uint32(head[8:]) {
 		return errXZ
 	}
-	x.open, x.check, x.blocks = true, head[7], 0
+	x.open, x.check, x.blocks, x.records = true, head[7], 0, sha256.New()
 	return nil
 }
 
@@ -119,6 +125,9 @@ var checkSizes = [16]int64{0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 
 
 // beginBlock reads the header of a block.
 func (x *xzReader) beginBlock(size byte) error {
+	if err := context.Cause(x.w.ctx); err != nil { // A block may be a few bytes and take much memory.
+		return x.w.halt(err)
+	}
 	head := make([]byte, (int(size)+1)*4)
 	head[0] = size
 	if _, err := fill(x.in, head[1:]); err != nil {
@@ -129,25 +138,17 @@ func (x *xzReader) beginBlock(size byte) error {
 		return errXZ
 	}
 	flags, body := body[1], body[2:]
-	room := int64(-1)
-	for _, flag := range []byte{0x40, 0x80} { // The packed size, then the unpacked one.
+	x.said = [2]int64{-1, -1}
+	for i, flag := range []byte{0x40, 0x80} {
 		if flags&flag != 0 {
 			v, n := binary.Uvarint(body)
-			if n <= 0 || v == 0 || v > 1<<62 {
+			if n <= 0 || v > 1<<62 {
 				return errXZ
 			}
-			body, room = body[n:], int64(v)
-			if flag == 0x40 {
-				room = -1
-			}
+			body, x.said[i] = body[n:], int64(v)
 		}
 	}
-	x.from = x.in.taken()
-	block, err := x.filters(body, int(flags&3)+1, room)
-	if err != nil {
-		return err
-	}
-	x.block, x.sum = block, nil
+	x.header, x.from, x.out, x.sum = int64(len(head)), x.in.taken(), 0, nil
 	switch x.check {
 	case 1:
 		x.sum = crc32.NewIEEE()
@@ -156,6 +157,11 @@ func (x *xzReader) beginBlock(size byte) error {
 	case 10:
 		x.sum = sha256.New()
 	}
+	block, err := x.filters(body, int(flags&3)+1, x.said[1])
+	if err != nil {
+		return err
+	}
+	x.block = block
 	x.blocks++
 	return nil
 }
@@ -164,8 +170,15 @@ func (x *xzReader) beginBlock(size byte) error {
 func (x *xzReader) endBlock() error {
 	x.block = nil
 	var tail [3 + 64]byte
-	padding := -(x.in.taken() - x.from) & 3
-	size := checkSizes[x.check]
+	packed, size := x.in.taken()-x.from, checkSizes[x.check]
+	for i, is := range [2]int64{packed, x.out} {
+		if x.said[i] >= 0 && x.said[i] != is {
+			return errXZ
+		}
+	}
+	record := binary.AppendUvarint(nil, uint64(x.header+packed+size))
+	x.records.Write(binary.AppendUvarint(record, uint64(x.out)))
+	padding := -packed & 3
 	if _, err := fill(x.in, tail[:padding+size]); err != nil {
 		return unexpected(err)
 	}
@@ -187,22 +200,39 @@ func (x *xzReader) endBlock() error {
 	return nil
 }
 
-// end reads the index and the footer of a stream.
+// end reads the index and the footer of a stream, which must say what was read:
+// some programs find the blocks by them.
 func (x *xzReader) end() error {
 	x.open = false
 	from := x.in.taken() - 1
+	sum, records := crc32.NewIEEE(), sha256.New()
 	count, err := binary.ReadUvarint(x.in)
 	if err != nil || count != uint64(x.blocks) {
 		return errXZ
 	}
+	sum.Write(binary.AppendUvarint([]byte{0}, count))
+	var number [binary.MaxVarintLen64]byte
 	for range 2 * count {
-		if _, err := binary.ReadUvarint(x.in); err != nil {
+		v, err := binary.ReadUvarint(x.in)
+		if err != nil {
 			return errXZ
 		}
+		n := binary.PutUvarint(number[:], v)
+		sum.Write(number[:n])
+		records.Write(number[:n])
 	}
 	var tail [3 + 4 + 12]byte
-	rest := tail[:(-(x.in.taken()-from)&3)+4+12]
-	if _, err := fill(x.in, rest); err != nil || string(rest[len(rest)-2:]) != "YZ" || rest[len(rest)-3] != x.check {
+	padding := -(x.in.taken() - from) & 3
+	rest := tail[:padding+4+12]
+	if _, err := fill(x.in, rest); err != nil {
+		return unexpected(err)
+	}
+	sum.Write(rest[:padding])
+	sums, foot := rest[padding:], rest[padding+4:]
+	back := (x.in.taken()-12-from)/4 - 1 // How far back the index begins, as the footer says it.
+	if binary.LittleEndian.Uint32(sums) != sum.Sum32() || !bytes.Equal(records.Sum(nil), x.records.Sum(nil)) ||
+		binary.LittleEndian.Uint32(foot) != crc32.ChecksumIEEE(foot[4:10]) || int64(binary.LittleEndian.Uint32(foot[4:])) != back ||
+		foot[8] != 0 || foot[9] != x.check || string(foot[10:]) != "YZ" {
 		return errXZ
 	}
 	return nil

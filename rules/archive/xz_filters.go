@@ -1,11 +1,10 @@
 package archive
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
-
-	"github.com/ulikunitz/xz/lzma"
 )
 
 // filters builds the decoders of a block, the last of which is LZMA2.
@@ -22,6 +21,12 @@ func (x *xzReader) filters(body []byte, count int, room int64) (io.Reader, error
 		}
 		list = append(list, xzFilter{id, body[n+m : n+m+int(size)]})
 		body = body[n+m+int(size):]
+	}
+	if len(bytes.Trim(body, "\x00")) > 0 {
+		return nil, errXZ
+	}
+	if count > 1 && x.sum == nil { // Nothing says that what comes out is what other programs make of it.
+		return nil, errors.New("xz: filtered, and without a sum that is known")
 	}
 	last := list[count-1]
 	if last.id != 0x21 || len(last.props) != 1 {
@@ -45,28 +50,4 @@ func (x *xzReader) lzma2(property byte, room int64) (io.Reader, error) {
 	out, release, err := x.w.lzma2(x.in.Reader, property, room)
 	x.release = release
 	return out, err
-}
-
-// lzma2 returns a decoder for at most room bytes, -1 if nobody knows.
-func (w *walk) lzma2(in io.Reader, property byte, room int64) (io.Reader, func(), error) {
-	if property > 40 {
-		return nil, nil, errors.New("lzma: an unknown dictionary")
-	}
-	dictionary := (2 | int64(property)&1) << (property/2 + 11)
-	if room >= 0 {
-		dictionary = min(dictionary, room)
-	}
-	dictionary = max(dictionary, lzma.MinDictCap)
-	release, err := w.reserve(dictionary)
-	if err != nil {
-		return nil, nil, err
-	}
-	out, err := guarded(func() (*lzma.Reader2, error) {
-		return lzma.Reader2Config{DictCap: int(dictionary)}.NewReader2(in)
-	})
-	if err != nil {
-		release()
-		return nil, nil, unexpected(err)
-	}
-	return out, release, nil
 }

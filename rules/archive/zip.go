@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 )
@@ -87,7 +88,7 @@ func (z *zipWalk) places() (release func(), err error) {
 		if err != nil {
 			return release, err
 		}
-		place, err := z.compare(h)
+		place, err := z.compare(&h)
 		if err != nil {
 			return release, err
 		}
@@ -113,14 +114,14 @@ func (z *zipWalk) ambiguous(member, format string, args ...any) error {
 
 // name judges the names of a member.
 func (z *zipWalk) name(h zipHeader) error {
-	m := h.member(z.within)
-	if err := z.member(m); err != nil {
+	if err := z.member(h.member(z.within)); err != nil {
 		return err
 	}
-	if h.otherName != "" && h.otherName != h.name {
-		other := h
-		other.name = h.otherName
-		return z.named(other.member(z.within))
+	for _, other := range h.others {
+		h.name = other
+		if err := z.named(h.member(z.within)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -150,6 +151,9 @@ func (z *zipWalk) between() error {
 			return z.ambiguous("", "its first member is not in the directory")
 		}
 		end = sorted[0].header
+		if err := z.before(end); err != nil {
+			return err
+		}
 	}
 	for _, p := range sorted {
 		if p.header < end {
@@ -163,10 +167,17 @@ func (z *zipWalk) between() error {
 	if end > z.directory {
 		return z.ambiguous("", "members overlap the directory")
 	}
-	if len(sorted) == 0 {
-		return nil
-	}
 	return z.hidden(end, z.directory)
+}
+
+// before looks for an archive before the first member: 7-Zip takes that one.
+func (z *zipWalk) before(end int64) error {
+	at, f, err := newWindow(z.at, min(end, programSize)).begins()
+	if err == nil && f != plain && !z.c.besides {
+		z.skip(Format, z.c.path(), fmt.Errorf("a %s lies before the zip, at %d", f, at))
+		z.miss(z.c, 1)
+	}
+	return err
 }
 
 // hidden looks for the header of a member where the directory knows of none.

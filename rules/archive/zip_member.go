@@ -1,8 +1,6 @@
 package archive
 
 import (
-	"bufio"
-	"compress/bzip2"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,9 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz/lzma"
 )
 
 // walkMember looks into a member.
@@ -22,8 +18,10 @@ func (z *zipWalk) walkMember(p zipPlace) error {
 		return err
 	}
 	m := h.member(z.within)
-	if err := z.links.through(m); err != nil {
-		return err
+	for _, name := range append(h.others, m.Name) {
+		if err := z.links.through(Member{Name: name, Within: z.within}); err != nil {
+			return err
+		}
 	}
 	if h.encrypted() {
 		if !z.limits.AcceptEncrypted {
@@ -53,14 +51,15 @@ func (z *zipWalk) walkMember(p zipPlace) error {
 func (z *zipWalk) open(h zipHeader, m Member, p zipPlace) error {
 	packed := io.NewSectionReader(z.at, p.data, h.packed)
 	inner := content{name: m.Name, within: z.within, level: z.level, size: h.unpacked}
-	if h.method == zipStore && h.mode() != 0xa000 {
+	link, _ := h.isLink()
+	if h.method == zipStore && !link {
 		if h.packed != h.unpacked {
 			return z.ambiguous(h.name, "it has %d bytes and %d", h.packed, h.unpacked)
 		}
 		if err := z.count(h.packed, m.Path()); err != nil {
 			return err
 		}
-		inner.at = packed
+		inner.at, inner.span, inner.offset = packed, z.c.span, z.c.offset+p.data
 		return z.look(inner)
 	}
 	in, release := z.buffered(packed)
@@ -72,7 +71,7 @@ func (z *zipWalk) open(h zipHeader, m Member, p zipPlace) error {
 	defer finish()
 	counted := &meter{w: z.walk, r: out, member: m.Path(), packed: h.packed}
 	summed := &summedReader{r: counted, sum: crc32.NewIEEE()}
-	if h.mode() == 0xa000 {
+	if link {
 		return z.symlink(m, summed)
 	}
 	inner.r = summed
@@ -101,7 +100,7 @@ func (z *zipWalk) method(h zipHeader, in *feed) (io.Reader, func(), error) {
 	case zipDeflate:
 		return z.inflate(in.Reader)
 	case zipBzip2:
-		return bzip2.NewReader(in.Reader), func() {}, nil
+		return z.bzip2(in.Reader)
 	case zipZstd, zipOldZstd:
 		head, _ := in.Peek(zstd.HeaderMaxSize) // Less is enough, or seen to be none.
 		return z.zstd(in, head)
@@ -113,20 +112,6 @@ func (z *zipWalk) method(h zipHeader, in *feed) (io.Reader, func(), error) {
 	default:
 		return nil, nil, fmt.Errorf("zip: the method %d is not known", h.method)
 	}
-}
-
-// inflate returns a decoder of deflate, which is used again for the next member.
-func (w *walk) inflate(in io.Reader) (io.Reader, func(), error) {
-	if n := len(w.inflaters); n > 0 {
-		f := w.inflaters[n-1]
-		w.inflaters = w.inflaters[:n-1]
-		if err := f.(flate.Resetter).Reset(in, nil); err != nil {
-			return nil, nil, err
-		}
-		return f, func() { w.inflaters = append(w.inflaters, f) }, nil
-	}
-	f := flate.NewReader(in)
-	return f, func() { w.inflaters = append(w.inflaters, f) }, nil
 }
 
 // lzma returns a decoder of LZMA, whose properties lie before the bytes.
@@ -145,65 +130,20 @@ func (z *zipWalk) lzma(h zipHeader, in *feed) (io.Reader, func(), error) {
 	return z.walk.lzma(in.Reader, head[4:], size, h.unpacked)
 }
 
-// lzma returns a decoder of LZMA with five bytes of properties, for size bytes,
-// or -1 if a marker ends them. Its dictionary is for at most room bytes.
-func (w *walk) lzma(in *bufio.Reader, props []byte, size, room int64) (io.Reader, func(), error) {
-	dictionary := max(min(int64(binary.LittleEndian.Uint32(props[1:])), room), lzma.MinDictCap)
-	release, err := w.reserve(dictionary)
-	if err != nil {
-		return nil, nil, err
-	}
-	header := binary.LittleEndian.AppendUint32([]byte{props[0]}, uint32(dictionary))
-	header = binary.LittleEndian.AppendUint64(header, uint64(size))
-	out, err := guarded(func() (*lzma.Reader, error) {
-		return lzma.ReaderConfig{DictCap: int(dictionary)}.NewReader(&headed{header, in})
-	})
-	if err != nil {
-		release()
-		return nil, nil, unexpected(err)
-	}
-	return out, release, nil
-}
-
-// headed reads bytes before those of a reader.
-type headed struct {
-	head []byte
-	r    *bufio.Reader
-}
-
-// Read implements io.Reader.
-func (h *headed) Read(p []byte) (int, error) {
-	if len(h.head) > 0 {
-		n := copy(p, h.head)
-		h.head = h.head[n:]
-		return n, nil
-	}
-	return h.r.Read(p)
-}
-
-// ReadByte implements io.ByteReader.
-func (h *headed) ReadByte() (byte, error) {
-	if len(h.head) > 0 {
-		b := h.head[0]
-		h.head = h.head[1:]
-		return b, nil
-	}
-	return h.r.ReadByte()
-}
-
 // maxTarget is how long the target of a link may be, in bytes.
 const maxTarget = 4096
 
-// symlink judges a link, whose bytes are its target.
+// symlink judges a link, whose bytes are its target. Some programs make a file of
+// them instead, so they may not be one that says something.
 func (z *zipWalk) symlink(m Member, r io.Reader) error {
 	target := make([]byte, maxTarget+1)
 	n, err := fill(r, target)
 	switch {
 	case z.stop != nil:
 		return z.stop
-	case err == nil && n > maxTarget && !z.limits.AcceptLinks:
-		return z.refuse(Link, m.Path(), "it leads far")
-	case err != nil && err != io.EOF: //nolint:errorlint // Anything that wraps it is damage.
+	case n > maxTarget || detect(target[:n]) != plain:
+		return z.ambiguous(m.Name, "it is a link and a file")
+	case err != io.EOF: //nolint:errorlint // Anything that wraps it is damage.
 		return err
 	}
 	return z.links.link(m, string(target[:n]), false)
