@@ -156,3 +156,33 @@ func TestTable(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A load with pauses and one with new connections are asked for in the script
+// that wrk runs.
+func TestScript(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		load load
+		want string
+		not  string
+	}{
+		{"one after the other", load{body: "{}"}, `wrk.method = "POST"`, "delay"},
+		{"pauses", load{body: "{}", pause: 8}, "function delay() return math.random(0, 8) end", "Connection"},
+		{"new connections", load{body: "{}", fresh: true}, `wrk.headers["Connection"] = "close"`, "delay"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := &bench{dir: t.TempDir()}
+			name, err := b.writeScript(tt.load)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(text), tt.want) || strings.Contains(string(text), tt.not) {
+				t.Errorf("the script should have %q and not %q:\n%s", tt.want, tt.not, text)
+			}
+		})
+	}
+}

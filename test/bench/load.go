@@ -20,6 +20,9 @@ type load struct {
 	connections int
 	// fresh asks for a new connection for each request.
 	fresh bool
+	// pause is the longest time, in milliseconds, between an answer and the next
+	// request of its connection; the times are random.
+	pause int
 }
 
 // sample is what one turn of a server measured.
@@ -27,10 +30,11 @@ type sample struct {
 	rate     float64 // requests a second
 	p50, p99 float64 // of the time to the answer, in microseconds
 	cpu      float64 // of the server, in microseconds a request
+	own      float64 // p99 of the CPU that the server uses until it answers a probe, in microseconds; 0 without probes
 }
 
 // script is what makes wrk post and print what it counted in one line. Its
-// first verb is the file of the body, its second a header beside the usual ones.
+// first verb is the file of the body, its second what else is set.
 const script = `wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 local file = assert(io.open(%q, "rb"))
@@ -47,14 +51,17 @@ end
 // writeScript writes the script of a load and returns its name.
 func (b *bench) writeScript(l load) (string, error) {
 	body, name := filepath.Join(b.dir, "body.json"), filepath.Join(b.dir, "post.lua")
-	header := ""
+	more := ""
 	if l.fresh {
-		header = `wrk.headers["Connection"] = "close"`
+		more = `wrk.headers["Connection"] = "close"`
+	}
+	if l.pause > 0 {
+		more += fmt.Sprintf("\nfunction delay() return math.random(0, %d) end", l.pause)
 	}
 	if err := os.WriteFile(body, []byte(l.body), 0o600); err != nil {
 		return "", err
 	}
-	return name, os.WriteFile(name, fmt.Appendf(nil, script, body, header), 0o600)
+	return name, os.WriteFile(name, fmt.Appendf(nil, script, body, more), 0o600)
 }
 
 // take loads one server for a time, which is one turn. The others are paused
@@ -63,6 +70,15 @@ func (b *bench) take(ctx context.Context, s *server, l load, script string, leng
 	if err := s.resume(); err != nil {
 		return sample{}, err
 	}
+	m, err := b.hit(ctx, s, l, script, length)
+	if err != nil {
+		return sample{}, err
+	}
+	return m, errors.Join(s.pause(), s.settle())
+}
+
+// hit loads a server that runs.
+func (b *bench) hit(ctx context.Context, s *server, l load, script string, length time.Duration) (sample, error) {
 	before, err := s.cpu()
 	if err != nil {
 		return sample{}, err
@@ -84,7 +100,7 @@ func (b *bench) take(ctx context.Context, s *server, l load, script string, leng
 	if err != nil {
 		return sample{}, fmt.Errorf("wrk against %s: %w\n%s", s.name, err, text)
 	}
-	return m, errors.Join(s.pause(), s.settle())
+	return m, nil
 }
 
 // parseCounts reads the line of the script. An answer that is not 2xx, or none,

@@ -2,8 +2,10 @@
 
 // Command bench measures sluice against the floor: a bare echo handler that
 // reads the body and answers 200. Both servers run on one core and wrk on
-// another, in turns, so that what disturbs the machine disturbs both. It needs
-// wrk and taskset.
+// another, in turns, so that what disturbs the machine disturbs both. It also
+// measures decisions beside scanners, and looks into files against the commands
+// that do the same. It needs wrk and taskset; what wants clamd, clamdscan or file
+// is left out where they are not installed, and says so.
 package main
 
 import (
@@ -27,6 +29,9 @@ type options struct {
 	keep       bool
 	noMicro    bool
 	tenMillion bool
+	// clamd is the address of a clamd that is there already, and clamdConfig its
+	// configuration; without it the bench starts its own.
+	clamd, clamdConfig string
 }
 
 func parse(args []string) (options, error) {
@@ -38,11 +43,16 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.keep, "keep", false, "keep the folder with policies, lists, programs and logs")
 	flags.BoolVar(&o.noMicro, "no-micro", false, "leave out the Go benchmarks")
 	flags.BoolVar(&o.tenMillion, "ten-million", true, "measure the memory of ten million digests")
+	flags.StringVar(&o.clamd, "clamd", "", "use the clamd at this `address`, such as unix:/run/clamav/clamd.ctl, instead of starting one")
+	flags.StringVar(&o.clamdConfig, "clamd-config", "", "`configuration` of that clamd, for clamdscan")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	if o.rounds < 1 || *seconds < 1 || flags.NArg() > 0 {
-		return o, errors.New("usage: bench [--rounds N] [--seconds N] [--only REGEXP] [--ten-million=false] [--no-micro] [--keep]")
+		return o, errors.New("usage: bench [--rounds N] [--seconds N] [--only REGEXP] [--ten-million=false] [--no-micro] [--clamd ADDRESS --clamd-config FILE] [--keep]")
+	}
+	if (o.clamd == "") != (o.clamdConfig == "") {
+		return o, errors.New("--clamd and --clamd-config go together: clamdscan finds a clamd by its configuration")
 	}
 	o.turn = time.Duration(*seconds) * time.Second
 	var err error
@@ -73,8 +83,10 @@ type bench struct {
 	dir       string // of what the run makes
 	serverCPU string
 	loadCPU   string
+	scanCPU   string // of clamd
 	out       io.Writer
 	servers   map[string]*server // those that run, by name
+	clamds    []*clamd
 	rows      []row
 }
 
@@ -91,7 +103,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	defer func() { _ = b.clean() }() // The numbers are what was asked for.
 	b.header(ctx)
-	for _, measure := range []func(context.Context) error{b.startUp, b.memory, b.loads} {
+	for _, measure := range []func(context.Context) error{b.startUp, b.memory, b.loads, b.beside} {
 		if err := measure(ctx); err != nil {
 			return err
 		}
@@ -100,6 +112,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(b.rows) > 0 {
 		fmt.Fprintln(out)
 		printTable(out, b.rows)
+	}
+	if err := b.content(ctx); err != nil {
+		return err
 	}
 	if o.noMicro {
 		return nil
@@ -117,6 +132,9 @@ func (b *bench) say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+
 func (b *bench) clean() error {
 	for _, s := range b.servers {
 		s.stop()
+	}
+	for _, c := range b.clamds {
+		c.stop()
 	}
 	switch {
 	case b.dir == "":

@@ -13,18 +13,26 @@ import (
 // startFromSet starts a server with a set of n policies and a list of a million
 // digests, and makes them first if they are not there.
 func (b *bench) startFromSet(ctx context.Context, name string, n int, pinned bool) (*server, error) {
-	dir := filepath.Join(b.dir, fmt.Sprintf("policies-%d", n))
-	if !exists(dir) {
-		list, err := b.digests("sha256", 1_000_000, 32)
-		if err != nil {
-			return nil, err
-		}
-		b.say("writing %d policies", n)
-		if err := writePolicies(dir, n, list); err != nil {
-			return nil, err
-		}
+	dir, err := b.policySet(fmt.Sprintf("policies-%d", n), n)
+	if err != nil {
+		return nil, err
 	}
 	return b.startSluice(ctx, name, dir, pinned)
+}
+
+// policySet returns a folder with a set of n policies, and makes it first if it
+// is not there.
+func (b *bench) policySet(name string, n int) (string, error) {
+	dir := filepath.Join(b.dir, name)
+	if exists(dir) {
+		return dir, nil
+	}
+	list, err := b.digests("sha256", 1_000_000, 32)
+	if err != nil {
+		return "", err
+	}
+	b.say("writing %d policies", n)
+	return dir, writePolicies(dir, n, list)
 }
 
 // digests returns a file with n digests, and makes it first if it is not there.

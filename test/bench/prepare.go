@@ -38,6 +38,7 @@ func (b *bench) prepare(ctx context.Context) error {
 		return fmt.Errorf("two cores are needed, one for the server and one for the load; this process may use %d", len(cpus))
 	}
 	b.serverCPU, b.loadCPU = strconv.Itoa(cpus[0]), strconv.Itoa(cpus[1])
+	b.scanCPU = strconv.Itoa(cpus[min(2, len(cpus)-1)])
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return fmt.Errorf("finding the repository: %w", err)
@@ -47,7 +48,7 @@ func (b *bench) prepare(ctx context.Context) error {
 		return err
 	}
 	b.say("building")
-	for _, program := range []struct{ name, source string }{{"sluice", "./cmd/sluice"}, {"floor", "./test/floor"}} {
+	for _, program := range []struct{ name, source string }{{"sluice", "./cmd/sluice"}, {"floor", "./test/floor"}, {"content", "./test/bench/content"}} {
 		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program(program.name), program.source)
 		build.Dir, build.Env = b.root, append(os.Environ(), "CGO_ENABLED=0")
 		if text, err := build.CombinedOutput(); err != nil {

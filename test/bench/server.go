@@ -40,7 +40,7 @@ func (b *bench) startFloor(ctx context.Context) (*server, error) {
 	return s, b.start(ctx, s, s.events, true, b.program("floor"), "--listen", address)
 }
 
-func (b *bench) startSluice(ctx context.Context, name, policies string, pinned bool) (*server, error) {
+func (b *bench) startSluice(ctx context.Context, name, policies string, pinned bool, more ...string) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -50,8 +50,8 @@ func (b *bench) startSluice(ctx context.Context, name, policies string, pinned b
 		return nil, err
 	}
 	s := &server{name: name, events: "http://" + address + "/validation/files", admin: "http://" + admin}
-	return s, b.start(ctx, s, s.admin+"/readyz", pinned,
-		b.program("sluice"), "serve", "--listen", address, "--admin", admin, "--policies", policies)
+	command := []string{b.program("sluice"), "serve", "--listen", address, "--admin", admin, "--policies", policies}
+	return s, b.start(ctx, s, s.admin+"/readyz", pinned, append(command, more...)...)
 }
 
 // freeAddress returns an address on which nobody listens. Somebody could before
@@ -117,23 +117,25 @@ func (s *server) wait(ctx context.Context, url string) error {
 
 // gone reports whether the process has ended and waits to be reaped.
 func (s *server) gone() bool {
-	fields, err := s.stat()
+	fields, err := stat(s.process.Process.Pid)
 	return err != nil || fields[0] == "Z"
 }
 
 // stat returns the fields of /proc/PID/stat after the name: the state first.
-func (s *server) stat() ([]string, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Process.Pid))
+func stat(pid int) ([]string, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return nil, err
 	}
 	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])), nil
 }
 
-// cpu returns the time that the server has spent on a core, its own and the
+func (s *server) cpu() (time.Duration, error) { return cpuOf(s.process.Process.Pid) }
+
+// cpuOf returns the time that a process has spent on a core, its own and the
 // kernel's for it. Linux counts it in hundredths of a second.
-func (s *server) cpu() (time.Duration, error) {
-	fields, err := s.stat()
+func cpuOf(pid int) (time.Duration, error) {
+	fields, err := stat(pid)
 	if err != nil {
 		return 0, err
 	}

@@ -89,6 +89,6 @@ func printTable(out io.Writer, rows []row) {
 		}
 		fmt.Fprintln(out, "|")
 	}
-	fmt.Fprint(out, "\n¹ A bare echo handler that reads the body and answers 200; in the case of 10 → 10,000 policies, sluice with 10.\n",
+	fmt.Fprint(out, "\n¹ A bare echo handler that reads the body and answers 200; in the case of 10 → 10,000 policies, sluice with 10; in the cases about scanners, sluice with nothing to scan.\n",
 		"² Median of the ratios of the rounds, and the least and the greatest of them; without a ratio, those of sluice's own figures.\n")
 }

@@ -96,8 +96,8 @@ func TestSinksLoseNothing(t *testing.T) {
 		return all.sum("sluice_sink_lag_records", "sink", "far") == 21 && all.sum("sluice_sink_failures_total", "sink", "far") > 0 &&
 			all.sum("sluice_sink_lag_records", "sink", "near") == 0 && all.sum("sluice_sink_records_total", "sink", "near", "result", "delivered") == 21
 	})
-	if len(s.log.find("sink", "sink", "far", "what", "failing")) != 1 {
-		t.Errorf("the log does not tell of the failure once:\n%s", s.log.tail())
+	if lines := s.logged(t, "sink", "sink", "far", "what", "failing"); len(lines) != 1 {
+		t.Errorf("the log tells of the failure %d times", len(lines))
 	}
 	in.away.Store(false)
 	await(t, "the sink far has all", func() bool { return len(in.all(t)) == 21 })

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,25 +9,30 @@ import (
 	"github.com/sluiceproject/sluice/rules"
 )
 
-// memory reads sparse files of growing size and prints the most memory of all.
+// memory reads sparse files of growing size and prints the most memory that the
+// process has had by then.
 func (b *bench) memory(rule string) error {
+	const name = "most memory after a look at"
+	if !b.only.MatchString(name) {
+		return nil
+	}
 	s, err := b.decider(rule, nil)
 	if err != nil {
 		return err
 	}
 	for _, size := range []int64{1 << 10, 1 << 30, 10 << 30} {
-		name := filepath.Join(b.dir, "sparse.mov")
-		if err := os.WriteFile(name, nil, 0o600); err != nil {
+		file := filepath.Join(b.dir, "sparse.mov")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
 			return err
 		}
-		if err := os.Truncate(name, size); err != nil {
+		if err := os.Truncate(file, size); err != nil {
 			return err
 		}
 		begun := time.Now()
-		if err := decide(s, name, strings.Repeat("0", 64)); err != nil {
+		if err := decide(s, file, strings.Repeat("0", 64)); err != nil {
 			return err
 		}
-		fmt.Printf("| most memory after a look at %s | – | %s | in %s | |\n", rules.FormatSize(size), peak(), time.Since(begun).Round(time.Millisecond))
+		b.print("| %s %s, which took %s | – | %s | – | – | – | – |\n", name, rules.FormatSize(size), shown(time.Since(begun)), peak())
 	}
 	return nil
 }
