@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -76,7 +77,7 @@ func (b *bench) startClamd(ctx context.Context, how string, before ...string) (*
 		return nil, err
 	}
 	defer log.Close()
-	command := append(before, program, "-c", c.config)
+	command := slices.Concat(before, []string{program, "-c", c.config})
 	c.process = exec.CommandContext(ctx, command[0], command[1:]...)
 	c.process.Stdout, c.process.Stderr = log, log
 	if err := c.process.Start(); err != nil {

@@ -166,13 +166,14 @@ func (p *pump) run(ctx context.Context) {
 		}
 	}
 	for ctx.Err() == nil {
+		last := p.closing() // All that will ever be in the log is there before this round.
 		more := p.round(ctx)
 		p.settled()
-		if !p.closing() && p.o.Now().Sub(p.savedAt) >= saveEvery {
+		if p.o.Now().Sub(p.savedAt) >= saveEvery {
 			p.save()
 		}
 		switch {
-		case p.closing() && (!more || p.failures > 0):
+		case last && (!more || p.failures > 0):
 			p.end(ctx)
 			return
 		case more:
