@@ -166,9 +166,10 @@ func doublestarMatch(t *rapid.T, pattern, name string) bool {
 func TestPathGlobsAgreeWithDoublestar(t *testing.T) {
 	matched := 0
 	rapid.Check(t, func(t *rapid.T) {
-		// Of empty segments doublestar has ideas of its own; a policy's globs have none.
+		// Of empty segments, and of more than two stars, doublestar has ideas of its
+		// own; a policy's globs have none of the former, and the latter are one star.
 		pattern := pathPattern().Filter(func(p globPair) bool {
-			return p.ok() && !slices.ContainsFunc(naiveBraces(p.ours), func(p string) bool { return strings.Contains(p+"/", "//") })
+			return p.ok() && !strings.Contains(p.doublestars, "***") && !slices.ContainsFunc(naiveBraces(p.ours), func(p string) bool { return strings.Contains(p+"/", "//") })
 		}).Draw(t, "pattern")
 		path := somePath().Filter(func(p string) bool { return p != "" && !strings.HasSuffix(p, "/") }).Draw(t, "path")
 		want := doublestarMatch(t, pattern.doublestars, path)
