@@ -126,7 +126,7 @@ func TestConsiderAgreesWithTheIndex(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		choose := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "n") }
 		all, alone := fstest.MapFS{}, []*policies.Snapshot{}
-		for i := range rapid.OneOf(rapid.IntRange(1, 6), rapid.IntRange(60, 70)).Draw(t, "policies") {
+		for i := range rapid.OneOf(rapid.IntRange(1, 6), rapid.IntRange(1, 6), rapid.IntRange(1, 6), rapid.IntRange(60, 70)).Draw(t, "policies") {
 			w := choosePolicy(choose, i, false)
 			w.rules = []wroteRule{{name: "r", kind: "session", answer: "pass"}}
 			all[fmt.Sprintf("%05d.yaml", i)] = &fstest.MapFile{Data: []byte(w.yaml()), Mode: 0o644}

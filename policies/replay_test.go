@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/sluiceproject/sluice/policies"
 	"github.com/sluiceproject/sluice/rules"
@@ -297,8 +296,8 @@ func TestReplayExamples(t *testing.T) {
 // are in the report, and what is lacking of a count is not more than it says.
 func TestReplayForgetsOnlyTheSmall(t *testing.T) {
 	s := candidate(t, "version: 1\npolicy: p\nrules:\n  - "+denyMov+"\n")
-	rapid.Check(t, func(rt *rapid.T) {
-		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
+	for seed := range uint64(3) {
+		random := rand.New(rand.NewPCG(seed, 1))
 		replay := policies.NewReplay(s, 0)
 		truth := map[string]int64{}
 		const changes = 30_000
@@ -314,13 +313,13 @@ func TestReplayForgetsOnlyTheSmall(t *testing.T) {
 		for _, g := range replay.Report().Users {
 			listed[g.Name] = true
 			if g.Sum() > truth[g.Name] || g.Sum()+g.Uncounted < truth[g.Name] {
-				rt.Errorf("%s: %d and up to %d more, and %d are true", g.Name, g.Sum(), g.Uncounted, truth[g.Name])
+				t.Errorf("%s: %d and up to %d more, and %d are true", g.Name, g.Sum(), g.Uncounted, truth[g.Name])
 			}
 		}
 		for user, n := range truth {
 			if n > 100 && !listed[user] {
-				rt.Errorf("%s with %d changes is not listed", user, n)
+				t.Errorf("%s with %d changes is not listed", user, n)
 			}
 		}
-	})
+	}
 }

@@ -108,7 +108,10 @@ type badFile struct {
 
 func (f *badFile) WriteAt(p []byte, at int64) (int, error) {
 	if err := f.disk.ask("write"); err != nil {
-		n, _ := f.diskFile.WriteAt(p[:int(float64(len(p))*f.disk.part)], at)
+		f.disk.mu.Lock()
+		part := int(float64(len(p)) * f.disk.part)
+		f.disk.mu.Unlock()
+		n, _ := f.diskFile.WriteAt(p[:part], at)
 		return n, err
 	}
 	return f.diskFile.WriteAt(p, at)
