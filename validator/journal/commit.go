@@ -1,6 +1,9 @@
 package journal
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // run writes batches until the log is closed.
 func (j *Journal) run() {
@@ -10,6 +13,10 @@ func (j *Journal) run() {
 	for {
 		select {
 		case <-j.wake:
+			// Whoever is about to add a record does so first: otherwise, on one
+			// processor, the few who have just been let go are written over and over
+			// again, and the others wait.
+			runtime.Gosched()
 			j.commit(false)
 		case <-tick.C:
 			j.commit(false)
