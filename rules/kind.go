@@ -131,6 +131,8 @@ type Env struct {
 	// Grants verifies grants of the token endpoint; where it is nil, rules that
 	// want one cannot tell.
 	Grants *GrantEnv
+	// Counters count for quotas; where they are nil, rules that count cannot tell.
+	Counters Counters
 }
 
 // Builtin returns the kinds of rule, in the order of the reference.

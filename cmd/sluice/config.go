@@ -33,6 +33,7 @@ type config struct {
 	grants          grantsConfig
 	tokens          tokensConfig
 	journal         journalConfig
+	state           stateConfig
 }
 
 func defaultConfig() config {
@@ -40,7 +41,7 @@ func defaultConfig() config {
 		listen: "127.0.0.1:8080", admin: "127.0.0.1:9080", policies: "policies",
 		uploadDirection: "recv", reloadInterval: time.Second, limits: validator.DefaultLimits(),
 		shutdownTimeout: 30 * time.Second, files: defaultFiles(),
-		grants: grantsConfig{skew: time.Minute}, tokens: defaultTokens(), journal: defaultJournal(),
+		grants: grantsConfig{skew: time.Minute}, tokens: defaultTokens(), journal: defaultJournal(), state: defaultState(),
 	}
 }
 
@@ -64,6 +65,7 @@ const configSchema = `{
 	"docroots": ` + docrootsSchema + `,
 	"tokens": ` + tokensSchema + `,
 	"journal": ` + journalSchema + `,
+	"state": ` + stateSchema + `,
 	"limits": {"type": "object", "additionalProperties": false, "minProperties": 1, "properties": {
 		"body": {"type": ["integer", "string"], "default": "1 MiB"},
 		"header": {"type": ["integer", "string"], "default": "64 KiB"},
@@ -108,6 +110,7 @@ type configSpec struct {
 	Docroots map[string]string                     `json:"docroots"`
 	Tokens   tokensSpec                            `json:"tokens"`
 	Journal  journalSpec                           `json:"journal"`
+	State    *stateSpec                            `json:"state"`
 }
 
 // readConfig puts a configuration file over the defaults. The error is
@@ -137,7 +140,7 @@ func readConfig(name string) (config, error) {
 	}
 	return c, slices.Concat(
 		faults, c.apply(doc, &spec), c.applyWebhooks(doc, spec.Webhooks),
-		c.applyGrants(doc, &spec.Grants, spec.Docroots), c.applyTokens(doc, &spec.Tokens), c.applyJournal(doc, &spec.Journal),
+		c.applyGrants(doc, &spec.Grants, spec.Docroots), c.applyTokens(doc, &spec.Tokens), c.applyJournal(doc, &spec.Journal), c.applyState(doc, spec.State),
 	).Err()
 }
 

@@ -60,7 +60,7 @@ func (c *explainCmd) Run(ctx context.Context, std *stdio) error {
 	if err != nil {
 		return mistakes(std, err, 2)
 	}
-	options, _, err := settings.policyOptions(keys)
+	options, _, err := settings.policyOptions(keys, sharedState{})
 	if err != nil {
 		return mistakes(std, err, 2)
 	}

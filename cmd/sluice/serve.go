@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sluiceproject/sluice/policies"
+	"github.com/sluiceproject/sluice/policies/store"
 	"github.com/sluiceproject/sluice/validator"
 	"github.com/sluiceproject/sluice/validator/journal"
 )
@@ -91,6 +92,8 @@ type server struct {
 	giving   *tokenService    // nil where no tokens are given out
 	recorder *journal.Journal // nil where decisions are not recorded
 	sinks    sending
+	store    *store.Store // nil where nothing is shared
+	shared   sharedState
 	decides  validator.Decider
 	registry *prometheus.Registry
 	service  *listening
@@ -101,43 +104,48 @@ type server struct {
 	unread     func(net.Addr)
 }
 
-// newServer loads the policies and opens both listeners, so that whatever is
-// wrong is said before anything is promised.
+// newServer loads the policies and opens the listeners, so that whatever is wrong
+// is said before anything is promised.
 func newServer(settings config, std *stdio) (*server, error) {
 	s := &server{config: settings, registry: prometheus.NewRegistry()}
 	s.log = newLog(std.err)
-	keys, err := settings.openGrants(true)
+	if err := s.open(); err != nil {
+		s.closeJournal()
+		s.closeState()
+		s.log.flush()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *server) open() error {
+	keys, err := s.openGrants(true)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	options, scanners, err := settings.policyOptions(keys)
+	if err := s.openState(); err != nil {
+		return err
+	}
+	if s.giving, err = s.openTokens(keys); err != nil {
+		return err
+	}
+	options, scanners, err := s.policyOptions(keys, s.shared)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if s.giving, err = settings.openTokens(keys); err != nil {
-		return nil, err
+	if s.live, err = policies.Open(s.policies, options, time.Now, s.policiesChanged); err != nil {
+		return err
 	}
-	live, err := policies.Open(settings.policies, options, time.Now, s.policiesChanged)
-	if err != nil {
-		return nil, err
-	}
-	s.live = live
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	validator.RegisterPolicies(s.registry, s.status)
 	s.pools = scanners
 	validator.RegisterScanners(s.registry, scanners.stats)
 	if err := s.openJournal(); err != nil {
-		s.log.flush()
-		return nil, err
+		return err
 	}
 	s.decides = s.decider()
 	s.countConnections()
-	if err := s.listen(); err != nil {
-		s.closeJournal()
-		s.log.flush()
-		return nil, err
-	}
-	return s, nil
+	return s.listen()
 }
 
 // decider is what answers events: the policies, and around them what watches.
@@ -149,6 +157,7 @@ func (s *server) decider() validator.Decider {
 // what is in flight and returns. Whatever comes out of hangup reloads the policies.
 func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer s.log.flush()
+	defer s.closeState()
 	defer s.startSinks()()
 	defer s.closeJournal()
 	watching, stopWatching := context.WithCancel(ctx)

@@ -53,7 +53,7 @@ func (s *server) listen() error {
 
 // degraded tells what does not work beside the policies, a line each.
 func (s *server) degraded() []string {
-	return slices.Concat(s.pools.degraded(), s.giving.degraded(), s.journalDegraded(), s.sinksDegraded())
+	return slices.Concat(s.pools.degraded(), s.giving.degraded(), s.journalDegraded(), s.sinksDegraded(), s.stateDegraded())
 }
 
 // maxAdmin is how many connections the admin listener keeps open.

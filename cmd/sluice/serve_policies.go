@@ -14,7 +14,7 @@ import (
 // policyOptions say how the service compiles its policies. What explains its
 // decisions compiles them in the same way.
 // Scanners and webhooks are asked for when a rule first wants them.
-func (c *config) policyOptions(keys grantKeys) (o policies.Options, scanners scannerSet, err error) {
+func (c *config) policyOptions(keys grantKeys, shared sharedState) (o policies.Options, scanners scannerSet, err error) {
 	content, err := c.content(time.Now)
 	if err != nil {
 		return o, nil, err
@@ -26,9 +26,13 @@ func (c *config) policyOptions(keys grantKeys) (o policies.Options, scanners sca
 	if err != nil {
 		return o, nil, err
 	}
+	granted := c.grantEnv(keys)
+	if granted != nil {
+		granted.Revoked = shared.revoked
+	}
 	return policies.Options{
 		Kinds: rules.Builtin(), AcceptByDefault: c.acceptByDefault, Content: content,
-		Env: rules.Env{PartialSuffix: c.partialSuffix, Scanners: scanners.named, Webhooks: hooks.named, Grants: c.grantEnv(keys)},
+		Env: rules.Env{PartialSuffix: c.partialSuffix, Scanners: scanners.named, Webhooks: hooks.named, Grants: granted, Counters: shared.counters},
 	}, scanners, nil
 }
 

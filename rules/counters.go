@@ -1,0 +1,42 @@
+package rules
+
+import (
+	"context"
+	"time"
+)
+
+// Count is what one event says that a file adds to a counter. Counting the same
+// again adds nothing.
+type Count struct {
+	// Counter names the counter: the rule, and whom it counts for.
+	Counter string
+	// File tells the files of a counter apart.
+	File string
+	// From and To are the offsets between which the file's bytes move: [From, To).
+	// What is counted of a file is from the least From to the largest To that was
+	// said of it.
+	From, To int64
+	// Final says that To is what has moved in the end: less than was said before is
+	// believed.
+	Final bool
+	// Window is how long what was counted stays counted.
+	Window time.Duration
+	// Files and Bytes are what the counter allows; 0 is no limit.
+	Files, Bytes int64
+}
+
+// Counted is what became of a Count.
+type Counted struct {
+	// Allowed reports whether the counter stays within its limits. What is not
+	// allowed is not counted.
+	Allowed bool
+	// Files and Bytes are what the counter has, or would have if it was allowed.
+	Files, Bytes int64
+}
+
+// Counters count across events, and across validators where they share a store.
+type Counters interface {
+	// Count counts. It is safe for concurrent use, and returns within a budget: the
+	// error says that the count could not be made certain in time.
+	Count(ctx context.Context, c Count) (Counted, error)
+}
