@@ -65,7 +65,10 @@ func archiveTemplates() map[archiveFault]*Template {
 }
 
 // memberError is the objection to a member's name, on its way through the walk.
-type memberError struct{ objection *Objection }
+type memberError struct {
+	objection *Objection
+	member    archive.Member
+}
 
 // Error implements error.
 func (m memberError) Error() string { return m.objection.Found }
@@ -75,7 +78,7 @@ func (m memberError) Error() string { return m.objection.Found }
 func (a *archives) judge() archive.Judge {
 	event := &Event{}
 	return func(m archive.Member) error {
-		path := "/" + strings.TrimPrefix(strings.ReplaceAll(m.Name, `\`, "/"), "/")
+		path := memberPath(m)
 		for i := range a.names {
 			q := &a.names[i]
 			switch {
@@ -114,7 +117,7 @@ func (a *archives) ask(q *memberQuestion, event *Event, path string, m archive.M
 	if q.fault != foundPath {
 		found = fmt.Sprintf("%s (%s)", found, o.Found)
 	}
-	return memberError{a.object(q.fault, found)}
+	return memberError{a.object(q.fault, found), m}
 }
 
 func (a *archives) object(fault archiveFault, found string) *Objection {

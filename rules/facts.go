@@ -42,17 +42,20 @@ type ScanFact struct {
 	Total     int64 `json:"total"`
 }
 
-// ArchiveFact is what a walk through an archive has told.
+// ArchiveFact is what a walk through an archive has told. Where the walk did not
+// come to its end, there is as much at least.
 type ArchiveFact struct {
-	// Format is archive; or none, for a file that is none.
+	// Format is zip, tar, tar.gz and so on, also one that cannot be taken apart such as
+	// rar; or none, for a file that is no archive.
 	Format string `json:"format"`
-	// Entries counts what is in it, and Unpacked the bytes of all of it. Where the
-	// walk did not come to its end there is more.
+	// Entries counts what is in it, and Unpacked the bytes of all of it.
 	Entries  int   `json:"entries"`
 	Unpacked int64 `json:"unpacked"`
-	// Depth and Ratio are the limits of the walk, which all that it saw has kept, but
-	// for what Fault says.
-	Depth int   `json:"depth"`
+	// Depth is how deep archives lie in each other, 1 where none is in another and 0
+	// where nothing was taken apart.
+	Depth int `json:"depth"`
+	// Ratio is the smallest max_ratio of the kind archive that all of it keeps, 0 where
+	// it is too small to be judged.
 	Ratio int64 `json:"ratio"`
 	// Whole says that the walk came to its end. Gap is why not all could be looked at
 	// on the way, one of UninspectableReasons, and Inspected how much of the file
@@ -63,8 +66,18 @@ type ArchiveFact struct {
 	// Fault is what ended the walk: too_many, too_deep, too_large, too_dense, outside,
 	// link, encrypted, ambiguous, or name for the name of a member.
 	Fault string `json:"fault,omitempty"`
-	// Links and Encrypted say that links and encrypted files were let pass.
-	Links     bool `json:"links,omitempty"`
+	// Name is the member at which it ended, empty if it was the file as a whole, the
+	// name is longer than 1024 bytes, or it is not in UTF-8. For the fault name it is
+	// the name in its own archive, Within what that lies in, with a slash behind each,
+	// and Folder says that it is one.
+	Name   string `json:"name,omitempty"`
+	Within string `json:"within,omitempty"`
+	Folder bool   `json:"folder,omitempty"`
+	// Links tells of links and devices: none; safe; passed, if they were let pass;
+	// unsafe, if one may not be let pass; or unsure, if to let them pass or not would
+	// have left another amount of memory for all else.
+	Links string `json:"links"`
+	// Encrypted says that there is an encrypted file.
 	Encrypted bool `json:"encrypted,omitempty"`
 	// Extensions are those of all files that the walk came to, sorted; nil where they
 	// were too many, or a name has none that all programs agree on.

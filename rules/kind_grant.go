@@ -167,7 +167,7 @@ func (k *granting) allows(e *Event, g *Grant) (*Objection, error) {
 			return nil, err
 		}
 		if size > g.MaxSize {
-			return &Objection{Reason: grantSize, Found: FormatSize(size) + " of " + FormatSize(g.MaxSize), Message: builtinMessage("{name} is larger than this transfer's grant allows: {found}. Ask for a token that allows more.")}, nil
+			return &Objection{Reason: grantSize, Found: FormatSizeBeside(size, g.MaxSize) + " of " + FormatSize(g.MaxSize), Message: builtinMessage("{name} is larger than this transfer's grant allows: {found}. Ask for a token that allows more.")}, nil
 		}
 	}
 	if g.MaxFiles > 0 {

@@ -46,7 +46,7 @@ func compileSize(_ Env, dec Decoder) (Compiled, error) {
 	low := sizeAt("/min", spec.Min, 0, &wrong)
 	high := sizeAt("/max", spec.Max, math.MaxInt64, &wrong)
 	if len(wrong) == 0 && low > high {
-		wrong.add(At("/min", "min (%s) is larger than max (%s), so no file could pass", FormatSize(low), FormatSize(high)))
+		wrong.add(At("/min", "min (%s) is larger than max (%s), so no file could pass", FormatSizeBeside(low, high), FormatSize(high)))
 	}
 	values := map[string]string{"min": FormatSize(low), "max": FormatSize(high)}
 	small := builtinMessage("{name} has {found}, less than the {min} that are asked for here.")
@@ -57,9 +57,9 @@ func compileSize(_ Env, dec Decoder) (Compiled, error) {
 		case err != nil:
 			return nil, err
 		case size > high:
-			return &Objection{Message: large, Found: FormatSize(size)}, nil
+			return &Objection{Message: large, Found: FormatSizeBeside(size, high)}, nil
 		case size < low:
-			return &Objection{Message: small, Found: FormatSize(size)}, nil
+			return &Objection{Message: small, Found: FormatSizeBeside(size, low)}, nil
 		default:
 			return nil, nil
 		}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -10,12 +11,15 @@ import (
 	"strings"
 )
 
-// units are those that a size may be written in. Decimal and binary units are
-// told apart as IEC 80000-13 does; they are compared without regard to case.
-var units = []struct {
+// sizeUnit is a unit, and how many bytes it stands for.
+type sizeUnit struct {
 	name  string
 	bytes int64
-}{
+}
+
+// units are those that a size may be written in. Decimal and binary units are
+// told apart as IEC 80000-13 does; they are compared without regard to case.
+var units = []sizeUnit{
 	{"TiB", 1 << 40},
 	{"GiB", 1 << 30},
 	{"MiB", 1 << 20},
@@ -26,6 +30,10 @@ var units = []struct {
 	{"KB", 1e3},
 	{"B", 1},
 }
+
+// binaryUnits and decimalUnits return the units of a family, the largest first.
+func binaryUnits() []sizeUnit  { return units[:4] }
+func decimalUnits() []sizeUnit { return units[4:8] }
 
 // ParseSize returns the bytes that a text such as "500 GiB", "1.5 TB" or "4096"
 // stands for: 0 to 2⁶³−1, and a whole number of bytes. A unit may be written in
@@ -110,15 +118,68 @@ func cutSuffixFold(s, suffix string) (string, bool) {
 // FormatSize writes bytes for a person: exactly in the largest unit that
 // divides them, else with one decimal in the largest binary unit.
 func FormatSize(bytes int64) string {
-	for _, u := range units {
-		if bytes >= u.bytes && bytes%u.bytes == 0 && bytes/u.bytes < 10_000 {
-			return strconv.FormatInt(bytes/u.bytes, 10) + " " + u.name
+	if text, ok := exactSize(bytes, units); ok {
+		return text
+	}
+	return roughSize(bytes, binaryUnits())
+}
+
+// FormatSizeBeside writes bytes for a person who compares them with others, such as
+// a limit, that FormatSize has written: in units of the same family, decimal or
+// binary, and to the byte where less would not show which of the two is more.
+func FormatSizeBeside(bytes, other int64) string {
+	beside, family := FormatSize(other), binaryUnits()
+	for _, u := range decimalUnits() {
+		if strings.HasSuffix(beside, " "+u.name) {
+			family = decimalUnits()
 		}
 	}
-	for _, u := range units[:4] {
+	if text, ok := exactSize(bytes, family); ok {
+		return text
+	}
+	exact := strconv.FormatInt(bytes, 10) + " B"
+	if bytes < maxCount {
+		return exact
+	}
+	text := roughSize(bytes, family)
+	if cmp.Compare(sizeShown(text), sizeShown(beside)) != cmp.Compare(bytes, other) {
+		return exact
+	}
+	return text
+}
+
+// maxCount is what the number of units in a size is below.
+const maxCount = 10_000
+
+// exactSize writes bytes in the first of some units that divides them.
+func exactSize(bytes int64, family []sizeUnit) (text string, ok bool) {
+	for _, u := range family {
+		if bytes >= u.bytes && bytes%u.bytes == 0 && bytes/u.bytes < maxCount {
+			return strconv.FormatInt(bytes/u.bytes, 10) + " " + u.name, true
+		}
+	}
+	return "", false
+}
+
+// roughSize writes bytes with one decimal in the first of some units that they have
+// one of.
+func roughSize(bytes int64, family []sizeUnit) string {
+	for _, u := range family {
 		if bytes >= u.bytes {
 			return strconv.FormatFloat(float64(bytes)/float64(u.bytes), 'f', 1, 64) + " " + u.name
 		}
 	}
 	return strconv.FormatInt(bytes, 10) + " B"
+}
+
+// sizeShown is how many bytes a text says that FormatSize has written.
+func sizeShown(text string) float64 {
+	number, unit, _ := strings.Cut(text, " ")
+	n, _ := strconv.ParseFloat(number, 64) // It is one.
+	for _, u := range units {
+		if u.name == unit {
+			return n * float64(u.bytes)
+		}
+	}
+	return n
 }

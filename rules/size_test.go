@@ -85,6 +85,58 @@ func TestFormatSize(t *testing.T) {
 	}
 }
 
+// Two sizes that are compared are in units of one family, and look different.
+func TestFormatSizeBeside(t *testing.T) {
+	for _, r := range []struct {
+		bytes, limit int64
+		want         string
+	}{
+		{2000, 1 << 10, "2000 B of 1 KiB"},
+		{2 << 10, 1 << 10, "2 KiB of 1 KiB"},
+		{11e9, 10 << 30, "10.2 GiB of 10 GiB"},
+		{11 << 30, 10e9, "11.8 GB of 10 GB"},
+		{11e9, 10e9, "11 GB of 10 GB"},
+		{600 << 30, 500 << 30, "600 GiB of 500 GiB"},
+		{10<<30 + 1, 10 << 30, "10737418241 B of 10 GiB"},
+		{10<<30 - 1, 10 << 30, "10737418239 B of 10 GiB"},
+		{1e9 + 1, 1e9, "1000000001 B of 1 GB"},
+		{10 << 30, 10<<30 + 1, "10 GiB of 10.0 GiB"},
+		{10<<30 + 2, 10<<30 + 1, "10737418242 B of 10.0 GiB"},
+		{10<<30 + 1, 10<<30 + 1, "10.0 GiB of 10.0 GiB"},
+		{2000, 1500, "2000 B of 1500 B"},
+		{101, 100, "101 B of 100 B"},
+		{3e6, 100, "2.9 MiB of 100 B"},
+		{0, 1, "0 B of 1 B"},
+		{0, 1e12, "0 B of 1 TB"},
+		{math.MaxInt64, 1 << 40, "8388608.0 TiB of 1 TiB"},
+	} {
+		if got := FormatSizeBeside(r.bytes, r.limit) + " of " + FormatSize(r.limit); got != r.want {
+			t.Errorf("%d and %d are written %q, want %q", r.bytes, r.limit, got, r.want)
+		}
+	}
+	compared := 0
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) int64 {
+			u := rapid.SampledFrom(units).Draw(t, name+"'s unit")
+			return max(rapid.Int64Range(0, 9999).Draw(t, name)*u.bytes+rapid.Int64Range(-2, 2).Draw(t, name+"'s rest"), 0)
+		}
+		size, limit := draw("size"), draw("limit")
+		one, other := FormatSizeBeside(size, limit), FormatSize(limit)
+		binary := func(text string) bool { return strings.HasSuffix(text, "iB") }
+		decimal := func(text string) bool { return !binary(text) && !strings.HasSuffix(text, " B") }
+		if binary(one) && decimal(other) || decimal(one) && binary(other) {
+			t.Fatalf("%s of %s: two families", one, other)
+		}
+		if one == other && size != limit {
+			t.Fatalf("%d of %d is %s of %s", size, limit, one, other)
+		}
+		compared++
+	})
+	if compared == 0 {
+		t.Error("nothing was compared")
+	}
+}
+
 func TestFormatSizeParsesBack(t *testing.T) {
 	exact := 0
 	rapid.Check(t, func(t *rapid.T) {

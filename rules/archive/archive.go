@@ -62,15 +62,50 @@ type Report struct {
 	Known bool
 	// Looked says that something of it was taken apart.
 	Looked bool
+	// Format is what the file is: tar.gz for a tar in a gz; empty for no archive.
+	Format string
+	// Depth is how deep archives lie in each other, 0 if none was taken apart, and
+	// Ratio the smallest Limits.Ratio that the file keeps, 0 where no more than
+	// RatioFrom bytes came out. Both tell of what the walk came to, that which it
+	// refused included.
+	Depth int
+	Ratio int64
+	// Encrypted says that the walk came to an encrypted member, refused or not.
+	Encrypted bool
+	// Links tells of links and devices.
+	Links Links
 	// Inspected is how many bytes of the file have been walked: for an archive its
 	// size exactly if there is no gap, for any other file its beginning and end.
 	Inspected int64
-	// Entries is how many members there are, and Unpacked how many bytes they
-	// have, over all levels.
+	// Entries is how many members there are, those of a directory that could not be
+	// read included, and Unpacked how many bytes they have, over all levels.
 	Entries  int
 	Unpacked int64
 	// Gap is the first thing that could not be looked at, nil if there is none.
 	Gap *Gap
+}
+
+// Links is what a walk came to know of links and devices.
+type Links uint8
+
+// What a walk can know of links.
+const (
+	// NoLinks is that it came to none.
+	NoLinks Links = iota
+	// SafeLinks is that none leads out of the archive, and nothing lies behind one.
+	SafeLinks
+	// PassedLinks is that they were let pass; another walk may refuse one.
+	PassedLinks
+	// UnsafeLinks is that a walk that does not let them pass refuses one.
+	UnsafeLinks
+	// UnsureLinks is that a walk with the other Limits.AcceptLinks may have more or
+	// less memory for all else, and so see something else.
+	UnsureLinks
+)
+
+// String returns a word: none, safe, passed, unsafe or unsure.
+func (l Links) String() string {
+	return [...]string{"none", "safe", "passed", "unsafe", "unsure"}[l]
 }
 
 // Fault is what is wrong with an archive.
@@ -148,7 +183,7 @@ func (g *Gap) Unwrap() error { return g.Err }
 // *Refusal, what judge returned, or why the file could not be read: that of ctx
 // among them. The report is good for all of these.
 func Walk(ctx context.Context, file io.ReaderAt, size int64, name string, limits Limits, judge Judge) (Report, error) {
-	w := &walk{ctx: ctx, limits: limits, judge: judge, size: size, memory: limits.Memory}
+	w := &walk{ctx: ctx, limits: limits, judge: judge, size: size, memory: limits.Memory, lowest: limits.Memory}
 	w.top = &source{w: w, at: file}
 	err := w.run(name)
 	return w.report, err
@@ -159,6 +194,7 @@ func (w *walk) run(name string) error {
 	if w.stop != nil {
 		err = w.stop
 	}
+	w.report.Entries, w.report.Links = max(w.report.Entries, w.declared), w.linkage()
 	w.report.Inspected = w.size
 	if !w.report.Known {
 		w.report.Inspected = min(w.size, programSize+tailSize) // Its beginning and its end.

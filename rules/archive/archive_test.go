@@ -544,3 +544,95 @@ func (s sampled) ReadAt(p []byte, at int64) (int, error) {
 	s.sample()
 	return s.ReaderAt.ReadAt(p, at)
 }
+
+// What a walk came to is told, whatever it ended with.
+func TestReports(t *testing.T) {
+	one, zeros := of("a.txt", "a"), strings.Repeat("\x00", 4<<20)
+	inner := zipped(t, file{"b.txt", "b"})
+	short := func(l *Limits) { accept(l); l.Memory = 64 << 10 }
+	var many []tar.Header
+	for i := range 900 {
+		many = append(many, link(tar.TypeSymlink, fmt.Sprintf("l%d", i), "a.txt"))
+	}
+	for _, r := range []struct {
+		name   string
+		data   []byte
+		change func(*Limits)
+		want   string
+	}{
+		{"film.mov", []byte("a film"), nil, "no archive, 0 deep, links none"},
+		{"a.zip", inner, nil, "zip, 1 deep, links none"},
+		{"a.tar", tarred(t, one), nil, "tar, 1 deep, links none"},
+		{"a.tar.gz", gzipped(t, tarred(t, one)), nil, "tar.gz, 1 deep, links none"},
+		{"a.txt.gz", gzipped(t, []byte("a film")), nil, "gz, 1 deep, links none"},
+		{"a.tar.gz.zst", zstdOf(t, gzipped(t, tarred(t, one))), nil, "zst, 2 deep, links none"},
+		{"a.zip", zipped(t, file{"a.tar.gz", string(gzipped(t, tarred(t, of("a.zip", string(inner)))))}), nil, "zip, 3 deep, links none"},
+		{"deeper than it may be", zipped(t, file{"a.zip", string(inner)}), func(l *Limits) { l.Depth = 1 }, "zip, 2 deep, links none, too deep"},
+		{"a.exe", append([]byte("MZ and a program"), inner...), nil, "zip, 1 deep, links none"},
+		{"a.rar", []byte("Rar!\x1a\x07\x01\x00 and more"), nil, "rar, 0 deep, links none, a gap"},
+		{"a zip with a rar in it", zipped(t, file{"a.rar", "Rar!\x1a\x07\x01\x00 and more"}), nil, "zip, 1 deep, links none, a gap"},
+		{"aes.zip", fixture(t, "aes.zip"), nil, "zip, 1 deep, links none, encrypted, encrypted"},
+		{"aes.zip", fixture(t, "aes.zip"), accept, "zip, 1 deep, links none, encrypted, a gap"},
+		{"locked.7z", fixture(t, "locked.7z"), accept, "7z, 1 deep, links none, encrypted, a gap"},
+		{"locked-names.7z", fixture(t, "locked-names.7z"), accept, "7z, 1 deep, links none, encrypted, a gap"},
+		{"a safe link", tarred(t, one, link(tar.TypeSymlink, "l", "a.txt")), nil, "tar, 1 deep, links safe"},
+		{"a safe link, let pass", tarred(t, one, link(tar.TypeSymlink, "l", "a.txt")), accept, "tar, 1 deep, links passed"},
+		{"a link out", tarred(t, link(tar.TypeSymlink, "l", "/etc")), nil, "tar, 1 deep, links unsafe, unsafe link"},
+		{"a link out, let pass", tarred(t, link(tar.TypeSymlink, "l", "/etc"), one), accept, "tar, 1 deep, links unsafe"},
+		{"a device, let pass", tarred(t, link(tar.TypeFifo, "l", "")), accept, "tar, 1 deep, links unsafe"},
+		{"a member behind a link", tarred(t, link(tar.TypeSymlink, "l", "d"), of("l/a.txt", "a")), nil, "tar, 1 deep, links unsafe, unsafe link"},
+		{"a member behind a link, let pass", tarred(t, link(tar.TypeSymlink, "l", "d"), of("l/a.txt", "a")), accept, "tar, 1 deep, links passed"},
+		{"links of a 7z", fixture(t, "links-out.7z"), accept, "7z, 1 deep, links unsafe"},
+		{"as many links as the memory holds", tarred(t, many...), short, "tar, 1 deep, links passed"},
+		{"more links than the memory holds", tarred(t, append(many, many...)...), func(l *Limits) { short(l); l.Entries = 2000 }, "tar, 1 deep, links unsure"},
+		{"more links than it does", tarred(t, append(many, many...)...), func(l *Limits) { l.Memory, l.Entries = 64<<10, 2000 }, "tar, 1 deep, links unsure, a gap"},
+		{"zeros.tar.gz", gzipped(t, tarred(t, of("zeros", zeros))), nil, "tar.gz, 1 deep, links none, dense"},
+		{"more than may come out of one", zipped(t, file{"zeros", zeros}), func(l *Limits) { l.Ratio = 10 }, "zip, 1 deep, links none, dense, ratio too high"},
+	} {
+		limits := usual
+		if r.change != nil {
+			r.change(&limits)
+		}
+		report, _, err := walkBytes(t.Context(), r.name, r.data, limits)
+		if got := reported(report, err); got != r.want {
+			t.Errorf("%s: %s, want %s (%v, %v)", r.name, got, r.want, err, report.Gap)
+		}
+		if report.Ratio == 0 {
+			continue
+		}
+		limits.Ratio = report.Ratio - 1
+		if report, _, err := walkBytes(t.Context(), r.name, r.data, limits); !strings.Contains(reported(report, err), "ratio too high") {
+			t.Errorf("%s keeps a ratio of %d", r.name, limits.Ratio)
+		}
+		if err != nil {
+			continue // It may be higher.
+		}
+		limits.Ratio++
+		if _, _, err := walkBytes(t.Context(), r.name, r.data, limits); err != nil {
+			t.Errorf("%s does not keep a ratio of %d: %v", r.name, limits.Ratio, err)
+		}
+	}
+}
+
+// reported is a report as one line.
+func reported(r Report, err error) string {
+	text := r.Format
+	if !r.Known {
+		text = "no archive"
+	}
+	text += fmt.Sprintf(", %d deep, links %s", r.Depth, r.Links)
+	if r.Encrypted {
+		text += ", encrypted"
+	}
+	if r.Ratio > 0 {
+		text += ", dense"
+	}
+	if r.Gap != nil {
+		text += ", a gap"
+	}
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		text += ", " + refusal.Fault.String()
+	}
+	return text
+}

@@ -78,6 +78,7 @@ func (w *walk) look(c content) error {
 		return w.settle(err, &c)
 	}
 	if second(f, head) {
+		w.known(&c, f)
 		return w.refuse(Ambiguous, c.path(), "it begins as two formats do, %s and another", f)
 	}
 	before := c.span.zipEnd
@@ -108,9 +109,20 @@ func (w *walk) streamed(c *content) error {
 	return w.named(Member{Name: c.alias, Within: c.within})
 }
 
+// known notes that something is an archive, and of what format the file is.
+func (w *walk) known(c *content, f format) {
+	w.report.Known = true
+	switch {
+	case w.report.Format == "":
+		w.report.Format = f.String()
+	case f == tarFormat && c.stream && c.level == 1:
+		w.report.Format = f.String() + "." + w.report.Format
+	}
+}
+
 // archive walks the bytes as an archive of a format.
 func (w *walk) archive(c *content, b *feed, f format) error {
-	w.report.Known = true
+	w.known(c, f)
 	if !f.walked() {
 		w.miss(c, w.size)
 		return fmt.Errorf("%s cannot be taken apart", f)
@@ -119,6 +131,7 @@ func (w *walk) archive(c *content, b *feed, f format) error {
 	if f == tarFormat && c.stream {
 		level = c.level
 	}
+	w.report.Depth = max(w.report.Depth, level)
 	if level > w.limits.Depth {
 		return w.refuse(TooDeep, c.path(), "archives lie in each other more than %d deep", w.limits.Depth)
 	}
@@ -158,7 +171,7 @@ func (w *walk) plain(c *content, b *feed) error {
 		return err
 	}
 	if f != zipFormat && f != sevenZipFormat {
-		w.report.Known = true
+		w.known(c, f)
 		w.miss(c, w.size)
 		return fmt.Errorf("a %s lies behind other bytes", f)
 	}

@@ -205,3 +205,14 @@ func (f *fleeting) Err() error {
 	}
 	return nil
 }
+
+// What a directory declares was held against the limit, also if the rest of it is
+// damaged: it counts, and no higher than the limit allows to know.
+func TestSevenDeclaredMembers(t *testing.T) {
+	for declared, want := range map[int]int{0: 0, 7: 7, 1000: 1000, 1001: 1001, 1<<62 - 1: 1001} {
+		r, _, _ := walkBytes(t.Context(), "a.7z", sevenOf("aaaa", "\x01\x05"+sevenNumber(declared)), usual)
+		if r.Entries != want {
+			t.Errorf("%d members are declared and %d counted, want %d", declared, r.Entries, want)
+		}
+	}
+}

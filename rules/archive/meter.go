@@ -81,8 +81,16 @@ func (w *walk) count(n int64, member string) error {
 	return nil
 }
 
+// dense reports whether the ratio of what came out to what it is packed in is
+// higher than the limit, and notes it.
 func (w *walk) dense(out, packed int64) bool {
-	return out > RatioFrom && out/w.limits.Ratio >= max(packed, 1) && out > w.limits.Ratio*max(packed, 1)
+	if out <= RatioFrom {
+		return false
+	}
+	packed = max(packed, 1)
+	ratio := (out-1)/packed + 1
+	w.report.Ratio = max(w.report.Ratio, ratio)
+	return ratio > w.limits.Ratio
 }
 
 // fill reads until p is full or r is at its end, whose error it returns as it

@@ -95,16 +95,18 @@ func (l *links) each(name string, f func(sum uint64, last bool)) {
 	}
 }
 
+// eachLink is what a link takes of the budget, in bytes.
+const eachLink = 64
+
 // add remembers a link, within the budget.
 func (l *links) add(name string) error {
-	const each = 64
-	if _, err := l.w.reserve(each); err != nil {
+	if _, err := l.w.reserve(eachLink); err != nil {
 		return err
 	}
 	if l.names == nil {
 		l.names, l.seed = map[uint64]bool{}, maphash.MakeSeed()
 	}
-	l.taken += each
+	l.taken += eachLink
 	l.each(name, func(sum uint64, last bool) {
 		if last {
 			l.names[sum] = true
@@ -130,11 +132,12 @@ func (l *links) forget() {
 
 // link judges a link; hard ones are named from the archive's folder.
 func (l *links) link(m Member, target string, hard bool) error {
+	if hard && outside(target) || !hard && leadsOut(m.Name, target) {
+		return l.w.unsafeLink(m, "it leads to %.100q", target)
+	}
+	l.w.linked++
 	if l.w.limits.AcceptLinks {
 		return nil
-	}
-	if hard && outside(target) || !hard && leadsOut(m.Name, target) {
-		return l.w.refuse(Link, m.Path(), "it leads to %.100q", target)
 	}
 	if hard {
 		return l.through(Member{Name: target, Within: m.Within})
@@ -148,6 +151,33 @@ func (l *links) through(m Member) error {
 		return l.w.refuse(Link, m.Path(), "it lies behind a link")
 	}
 	return nil
+}
+
+// unsafeLink refuses a link or a device, if none are let pass.
+func (w *walk) unsafeLink(m Member, format string, args ...any) error {
+	w.linked, w.unsafe = w.linked+1, true
+	if w.limits.AcceptLinks {
+		return nil
+	}
+	return w.refuse(Link, m.Path(), format, args...)
+}
+
+// linkage returns what is known of links. Where they are let pass, none is
+// remembered, which leaves memory for other things.
+func (w *walk) linkage() Links {
+	pass := w.limits.AcceptLinks
+	switch {
+	case w.linked == 0:
+		return NoLinks
+	case pass && w.lowest/eachLink < int64(w.linked) || !pass && w.short:
+		return UnsureLinks
+	case w.unsafe:
+		return UnsafeLinks
+	case pass:
+		return PassedLinks
+	default:
+		return SafeLinks
+	}
 }
 
 // oldCode are the characters from 128 on of the code page in which names in a zip

@@ -90,6 +90,8 @@ func (s *sevenWalk) directory(at, length int64, crc uint32) (*sevenDirectory, er
 			p.fail()
 		}
 		s.memory = max(p.room, 0)
+		s.lowest = min(s.lowest, s.memory)
+		s.declared = max(s.declared, int(min(p.declared, int64(s.limits.Entries)+1)))
 		switch {
 		case p.many:
 			return nil, s.refuse(TooMany, s.c.path(), "more than %d members", s.limits.Entries)
@@ -111,10 +113,9 @@ func (s *sevenWalk) decode(d *sevenDirectory) ([]byte, error) {
 	}
 	f := &d.folders[0]
 	if f.encrypted() {
-		if !s.limits.AcceptEncrypted {
-			return nil, s.refuse(Encrypted, s.c.path(), "its directory is encrypted")
+		if err := s.locked(s.c.path(), "its directory is encrypted"); err != nil {
+			return nil, err
 		}
-		s.skip(Locked, s.c.path(), errors.New("its directory is encrypted"))
 		s.miss(s.c, s.size)
 		return nil, nil
 	}
@@ -193,11 +194,7 @@ func (s *sevenWalk) members(d *sevenDirectory, i int, list []sevenFile) error {
 		return nil
 	}
 	if f.encrypted() {
-		if !s.limits.AcceptEncrypted {
-			return s.refuse(Encrypted, s.within+list[0].name, "it is encrypted")
-		}
-		s.skip(Locked, s.within+list[0].name, errors.New("it is encrypted"))
-		return nil
+		return s.locked(s.within+list[0].name, "it is encrypted")
 	}
 	out, finish, err := s.folder(d, i)
 	if err != nil {

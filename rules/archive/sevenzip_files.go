@@ -5,6 +5,7 @@ import "encoding/binary"
 // files reads the members.
 func (p *sevenParser) files(d *sevenDirectory) {
 	n := p.number()
+	p.declared = max(p.declared, n)
 	if n > int64(p.most) {
 		p.many = true
 		p.fail()
@@ -90,7 +91,9 @@ func (p *sevenParser) subStreams(d *sevenDirectory) {
 		total := int64(0)
 		for i := range d.folders {
 			n := p.number()
-			if total += n; n > int64(p.most) || total > int64(p.most) {
+			total += n
+			p.declared = max(p.declared, n, total)
+			if n > int64(p.most) || total > int64(p.most) {
 				p.many = true
 				p.fail()
 				return

@@ -28,11 +28,12 @@ func (s *sevenWalk) link(file sevenFile, m Member, r io.Reader) error {
 		return s.stop
 	case err != nil && err != io.EOF: //nolint:errorlint // Anything that wraps it is damage.
 		return err
-	case file.reparse() && s.limits.AcceptLinks:
+	case file.reparse():
+		if err := s.unsafeLink(m, "it may lead anywhere"); err != nil {
+			return err
+		}
 		s.skip(Format, m.Path(), errors.New("7z: links of Windows cannot be read"))
 		return nil
-	case file.reparse():
-		return s.links.link(m, "", false) // It may lead anywhere.
 	case n > maxTarget || detect(target[:n]) != plain:
 		return s.refuse(Ambiguous, m.Path(), "it is a link and a file")
 	}

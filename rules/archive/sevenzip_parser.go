@@ -10,8 +10,11 @@ type sevenParser struct {
 	b    []byte
 	most int   // how many members there may be
 	room int64 // how many bytes what is made of it may take
-	many bool
-	err  error
+	many bool  // there are more than most
+	// declared is how many members it says that there are, which most was held
+	// against.
+	declared int64
+	err      error
 }
 
 // take takes bytes for what is made of the directory.

@@ -115,10 +115,7 @@ func (t *tarWalk) entry(h *tarHeader) error {
 	case h.kind == tarSymlink, h.kind == tarHardLink:
 		return t.settle(t.links.link(m, h.link, h.kind == tarHardLink), t.c)
 	case bare:
-		if !t.limits.AcceptLinks {
-			return t.refuse(Link, m.Path(), "it is a device or a pipe")
-		}
-		return nil
+		return t.unsafeLink(m, "it is a device or a pipe")
 	case h.kind == tarSparse:
 		t.skip(Format, m.Path(), errors.New("tar: members with holes cannot be taken apart"))
 		if err := t.holes(h.extended); err != nil {

@@ -19,6 +19,7 @@ type walk struct {
 	top    *source
 	size   int64 // of the file, in bytes
 	memory int64 // what is left of limits.Memory
+	lowest int64 // the least that was ever left
 
 	// stop is why the walk ends. Libraries between here and where it was found
 	// may change an error, so it is kept.
@@ -26,6 +27,11 @@ type walk struct {
 	report Report
 	gaps   int
 	missed int64 // bytes of the file that were not looked at
+	short  bool  // the memory was not enough for something
+
+	declared int  // the most members that a directory has
+	linked   int  // how many links and devices there are, at least
+	unsafe   bool // one of them may not be let pass
 
 	feeds     []*feed
 	inflaters []io.ReadCloser
@@ -41,7 +47,18 @@ func (w *walk) halt(err error) error {
 }
 
 func (w *walk) refuse(f Fault, member, format string, args ...any) error {
+	w.unsafe = w.unsafe || f == Link
 	return w.halt(&Refusal{Fault: f, Member: member, Detail: fmt.Sprintf(format, args...)})
+}
+
+// locked refuses what is encrypted, or notes that it cannot be looked at.
+func (w *walk) locked(member, why string) error {
+	w.report.Encrypted = true
+	if !w.limits.AcceptEncrypted {
+		return w.refuse(Encrypted, member, "%s", why)
+	}
+	w.skip(Locked, member, errors.New(why))
+	return nil
 }
 
 // errMemory says that the budget is not enough.
@@ -50,6 +67,7 @@ var errMemory = errors.New("it takes more memory than one look may have")
 // skip notes that something could not be looked at.
 func (w *walk) skip(reason Reason, member string, err error) {
 	w.gaps++
+	w.short = w.short || reason == Memory
 	if w.report.Gap == nil {
 		w.report.Gap = &Gap{Reason: reason, Member: member, Err: err}
 	}
@@ -88,6 +106,7 @@ func (w *walk) reserve(bytes int64) (release func(), err error) {
 		return nil, errMemory
 	}
 	w.memory -= bytes
+	w.lowest = min(w.lowest, w.memory)
 	return func() { w.memory += bytes }, nil
 }
 

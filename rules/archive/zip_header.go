@@ -99,7 +99,11 @@ func (z *zipWalk) central(at int64) (h zipHeader, err error) {
 	if h.packed < 0 || h.unpacked < 0 || h.header < z.base {
 		return h, errZip
 	}
-	if _, all := h.isLink(); odd || !all && !z.limits.AcceptLinks {
+	_, all := h.isLink()
+	if !all {
+		z.linked, z.unsafe = z.linked+1, true
+	}
+	if odd || !all && !z.limits.AcceptLinks {
 		return h, z.ambiguous(h.name, "only some programs take it for a link")
 	}
 	return h, nil

@@ -24,10 +24,9 @@ func (z *zipWalk) walkMember(p zipPlace) error {
 		}
 	}
 	if h.encrypted() {
-		if !z.limits.AcceptEncrypted {
-			return z.refuse(Encrypted, m.Path(), "it is encrypted")
+		if err := z.locked(m.Path(), "it is encrypted"); err != nil {
+			return err
 		}
-		z.skip(Locked, m.Path(), errors.New("it is encrypted"))
 		z.miss(z.c, h.packed)
 		return nil
 	}

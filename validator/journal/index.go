@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,7 +50,8 @@ const maxValues = 256
 const maxFiltered = 1 << 18
 
 // May reports whether a record of the segment may have a value in a field: one of
-// those of Fields.
+// those of Values or Filters. A client_ip is asked for as netip.Addr writes it, one
+// of IPv4 in IPv6 as the former, and without a zone.
 func (x *Index) May(field, value string) bool {
 	if filter, ok := x.Filters[field]; ok {
 		return filter.TestString(value)
@@ -84,8 +86,24 @@ func filtered(r *Record) map[string][]string {
 		digests = slices.AppendSeq(digests, maps.Values(facts.Digests))
 	}
 	return map[string][]string{
-		"id": {r.ID}, "session": {e.SessionID}, "transfer": {e.TransferID}, "client_ip": {e.ClientIP}, "digest": digests,
+		"id": {r.ID}, "session": {e.SessionID}, "transfer": {e.TransferID}, "client_ip": {clientAddress(e.ClientIP)}, "digest": digests,
 	}
+}
+
+// clientAddress returns the one spelling of an address that an index has, however
+// the server wrote it; and any other text as it stands.
+func clientAddress(text string) string {
+	if a, err := parseAddress(text); err == nil {
+		return a.String()
+	}
+	return text
+}
+
+// parseAddress reads an address as searches compare it: one of IPv4 in IPv6 is the
+// former, and the zone, which says nothing outside of the server, is left out.
+func parseAddress(text string) (netip.Addr, error) {
+	a, err := netip.ParseAddr(text)
+	return a.Unmap().WithZone(""), err
 }
 
 // indexing is an index that is being made. The values for the filters are kept
