@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/json"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluiceproject/sluice/rules"
@@ -27,12 +28,24 @@ const maxSteps = 1 << 20
 
 // encoder writes records.
 type encoder struct {
-	instance []byte // as every record has it
+	instance string // as every record has it
 	rules    ruleTexts
+	revision atomic.Pointer[revisionText] // of the last record
+	second   atomic.Pointer[secondText]   // of the last record
+}
+
+// revisionText is what stands between a record's time and its phase, the same as
+// long as the policies are.
+type revisionText struct{ revision, text string }
+
+// secondText is a time without what is behind its seconds.
+type secondText struct {
+	unix int64
+	text string
 }
 
 func newEncoder(instance string) *encoder {
-	return &encoder{instance: appendText(nil, `,"instance":`, instance)}
+	return &encoder{instance: string(appendText(nil, `,"instance":`, instance))}
 }
 
 // appendRecord appends what a record has behind seq and prev, up to its closing
@@ -40,13 +53,11 @@ func newEncoder(instance string) *encoder {
 // answer; what it writes is what Record reads.
 func (c *encoder) appendRecord(b []byte, e *rules.Event, d *rules.Decision) []byte {
 	b = append(b, `"id":"`...)
-	b, _ = d.ID.AppendText(b)
+	b = appendID(b, &d.ID)
 	b = append(b, `","time":"`...)
-	b = e.Received.UTC().AppendFormat(b, time.RFC3339Nano)
-	b = append(b, '"')
-	b = append(b, c.instance...)
-	b = appendText(b, `,"revision":`, d.Revision)
-	b = appendEvent(b, e)
+	b = c.appendTime(b, e.Received)
+	b = append(b, c.behindTime(d.Revision)...)
+	b, told := appendEvent(b, e)
 	if d.Accepted() {
 		b = append(b, `,"verdict":"`+Accept+`"`...)
 	} else {
@@ -67,7 +78,7 @@ func (c *encoder) appendRecord(b []byte, e *rules.Event, d *rules.Decision) []by
 		b = append(b, `,"policies":`...)
 		b = strconv.AppendInt(b, int64(d.Applied), 10)
 	}
-	b = c.appendSteps(b, e, d.Steps)
+	b = c.appendSteps(b, e, d.Steps, told)
 	if d.Facts != nil {
 		if text, err := json.Marshal(d.Facts); err == nil {
 			b = append(append(b, `,"facts":`...), text...)
@@ -78,112 +89,36 @@ func (c *encoder) appendRecord(b []byte, e *rules.Event, d *rules.Decision) []by
 	return append(b, '}')
 }
 
-// eventWriter appends an event, and notes what of it is not as it came.
-type eventWriter struct {
-	b       []byte
-	missing [16]string
-	lacks   int
+// behindTime returns what stands between a record's time and its phase.
+func (c *encoder) behindTime(revision string) string {
+	last := c.revision.Load()
+	if last == nil || last.revision != revision {
+		b := appendText([]byte(`"`+c.instance), `,"revision":`, revision)
+		last = &revisionText{revision, string(append(b, `,"event":{"phase":"`...))}
+		c.revision.Store(last)
+	}
+	return last.text
 }
 
-// miss notes that a text is not as it came.
-func (w *eventWriter) miss(name string) {
-	if w.lacks < len(w.missing) && (w.lacks == 0 || w.missing[w.lacks-1] != name) {
-		w.missing[w.lacks] = name
-		w.lacks++
+// appendTime appends a time as time.RFC3339Nano says it, in UTC.
+func (c *encoder) appendTime(b []byte, t time.Time) []byte {
+	last := c.second.Load()
+	if unix := t.Unix(); last == nil || last.unix != unix {
+		last = &secondText{unix, t.UTC().Format("2006-01-02T15:04:05")}
+		c.second.Store(last)
 	}
-}
-
-// text appends a text, or what of it there is room for.
-func (w *eventWriter) text(name, before, value string, most int) {
-	if len(value) > most {
-		w.miss(name)
-		value = rules.Shorten(value, most)
+	b = append(b, last.text...)
+	if n := uint(t.Nanosecond()); n > 0 {
+		digits := [10]byte{'.'}
+		for i := 9; i > 0; i-- {
+			digits[i] = byte('0' + n%10)
+			n /= 10
+		}
+		end := 10
+		for digits[end-1] == '0' {
+			end--
+		}
+		b = append(b, digits[:end]...)
 	}
-	w.b = appendText(w.b, before, value)
-}
-
-// appendEvent appends the event, and what of it is not as it came.
-func appendEvent(b []byte, e *rules.Event) []byte {
-	b = append(b, `,"event":{"phase":"`...)
-	b = append(b, e.Phase.String()...)
-	b = append(b, `","direction":"`...)
-	b = append(b, e.Direction.String()...)
-	b = append(b, '"')
-	if e.Fault == nil && !e.HasFile() {
-		b = append(b, `,"session":true`...)
-	}
-	w := eventWriter{b: b}
-	w.who(e)
-	w.file(e)
-	var whole bool
-	if w.b, whole = appendTags(w.b, `,"tags":`, &e.Tags); !whole {
-		w.miss("tags")
-	}
-	before := `,"missing":["`
-	for _, name := range w.missing[:w.lacks] {
-		w.b = append(append(w.b, before...), name...)
-		before = `","`
-	}
-	if w.lacks > 0 {
-		w.b = append(w.b, `"]`...)
-	}
-	return append(w.b, '}')
-}
-
-// who appends whose transfer it is.
-func (w *eventWriter) who(e *rules.Event) {
-	w.text("user", `,"user":`, e.User, maxText)
-	w.text("user_id", `,"user_id":`, e.UserID, maxText)
-	w.text("client", `,"client":`, e.Client, maxText)
-	w.text("client_ip", `,"client_ip":`, e.ClientIP, maxText)
-	w.text("host", `,"host":`, e.Host, maxText)
-	w.text("session_id", `,"session_id":`, e.SessionID, maxText)
-	w.text("xfer_id", `,"xfer_id":`, e.TransferID, maxText)
-	cookie := e.ShownCookie()
-	if cookie != e.Cookie {
-		w.miss("cookie")
-	}
-	w.b = appendText(w.b, `,"cookie":`, cookie)
-}
-
-// file appends the file and how it is transferred.
-func (w *eventWriter) file(e *rules.Event) {
-	w.path("file", `,"file":`, e.File)
-	if e.Below {
-		w.b = append(w.b, `,"below":true`...)
-	}
-	w.b = appendNumber(w.b, `,"size":`, e.Size)
-	w.b = appendNumber(w.b, `,"start_byte":`, e.StartByte)
-	w.b = appendNumber(w.b, `,"bytes_written":`, e.BytesWritten)
-	w.text("cipher", `,"cipher":`, e.Cipher, maxText)
-	w.text("rate_policy", `,"rate_policy":`, e.RatePolicy, maxText)
-	w.b = appendNumber(w.b, `,"target_rate_kbps":`, e.TargetRateKbps)
-	w.b = appendNumber(w.b, `,"min_rate_kbps":`, e.MinRateKbps)
-	w.path("manifest_file", `,"manifest_file":`, rules.Path{Raw: e.ManifestFile})
-	w.text("file_name_encoding", `,"file_name_encoding":`, e.FileNameEncoding, maxText)
-	w.text("file_csum", `,"file_csum":`, e.Checksum, maxText)
-	w.text("file_csum_type", `,"file_csum_type":`, e.ChecksumType, maxText)
-}
-
-// path appends a path without credentials.
-func (w *eventWriter) path(name, before string, p rules.Path) {
-	shown := p.Shown()
-	if shown != p.Raw {
-		w.miss(name)
-	}
-	w.text(name, before, shown, maxPath)
-}
-
-func appendNumber(b []byte, before string, n rules.Number) []byte {
-	if !n.Known {
-		return b
-	}
-	return strconv.AppendInt(append(b, before...), n.Value, 10)
-}
-
-func appendText(b []byte, before, text string) []byte {
-	if text == "" {
-		return b
-	}
-	return appendQuoted(append(b, before...), text)
+	return append(b, 'Z')
 }

@@ -13,23 +13,46 @@ import (
 // rules. Sets of policies come and go, so that they are forgotten once they are
 // many.
 type ruleTexts struct {
-	known sync.Map // of *rules.Rule to string
-	count atomic.Int64
+	// recent has those that were written last, by their place among a record's steps:
+	// most events are asked about by the same rules in the same order.
+	recent [32]atomic.Pointer[ruleText]
+	known  sync.Map // of *rules.Rule to *ruleText
+	count  atomic.Int64
+}
+
+// ruleText is the beginning of a rule's steps, and what of it follows a step of the
+// same policy. told says that what the rule looks at is what the event has.
+type ruleText struct {
+	rule       *rules.Rule
+	text, next string
+	told       bool
 }
 
 // maxRuleTexts is how many texts are kept.
 const maxRuleTexts = 10_000
 
-// of returns the beginning of a step of a rule.
-func (t *ruleTexts) of(r *rules.Rule) string {
-	if text, ok := t.known.Load(r); ok {
-		return text.(string) //nolint:forcetypeassert // Nothing else is stored.
+// of returns the text of a rule that was asked as the one with an index.
+func (t *ruleTexts) of(r *rules.Rule, index int) *ruleText {
+	place := &t.recent[index%len(t.recent)]
+	text := place.Load()
+	if text == nil || text.rule != r {
+		text = t.find(r)
+		place.Store(text)
 	}
-	b := appendQuoted([]byte(`{"policy":`), r.Policy)
-	b = appendText(b, `,"rule":`, r.Name)
+	return text
+}
+
+func (t *ruleTexts) find(r *rules.Rule) *ruleText {
+	if text, ok := t.known.Load(r); ok {
+		return text.(*ruleText) //nolint:forcetypeassert // Nothing else is stored.
+	}
+	b := appendQuoted([]byte(`"rule":`), r.Name)
 	b = appendText(b, `,"kind":`, r.Kind)
-	b = appendText(b, `,"mode":`, r.Mode.String())
-	text := string(append(b, `,"outcome":"`...))
+	if r.Mode != rules.Enforce {
+		b = appendText(b, `,"mode":`, r.Mode.String())
+	}
+	policy := appendQuoted([]byte(`{"policy":`), r.Policy)
+	text := &ruleText{rule: r, text: string(policy) + "," + string(b), next: "{" + string(b), told: lookedAt(r.Kind) != nil}
 	if t.count.Add(1) > maxRuleTexts {
 		t.known.Clear()
 		t.count.Store(1)
@@ -38,13 +61,14 @@ func (t *ruleTexts) of(r *rules.Rule) string {
 	return text
 }
 
-// appendSteps appends every rule that was asked.
-func (c *encoder) appendSteps(b []byte, e *rules.Event, steps []rules.Step) []byte {
+// appendSteps appends every rule that was asked. told says that the event is written
+// as it came, as far as rules look at what they do not say.
+func (c *encoder) appendSteps(b []byte, e *rules.Event, steps []rules.Step, told bool) []byte {
 	if len(steps) == 0 {
 		return b
 	}
 	b = append(b, `,"steps":[`...)
-	from, listed := len(b), 0
+	from, listed, policy := len(b), 0, ""
 	for i := range steps {
 		if len(b)-from > maxSteps {
 			break
@@ -52,8 +76,18 @@ func (c *encoder) appendSteps(b []byte, e *rules.Event, steps []rules.Step) []by
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, c.rules.of(steps[i].Rule)...)
-		b = appendStep(b, e, &steps[i])
+		s := &steps[i]
+		text := c.rules.of(s.Rule, i)
+		if i > 0 && s.Rule.Policy == policy {
+			b = append(b, text.next...)
+		} else {
+			b = append(b, text.text...)
+		}
+		policy = s.Rule.Policy
+		if !told || !text.told || s.Outcome != rules.Passed || s.Detail != nil || s.Looked != nil {
+			b = appendStep(b, e, s)
+		}
+		b = append(b, '}')
 		listed++
 	}
 	b = append(b, ']')
@@ -66,8 +100,9 @@ func (c *encoder) appendSteps(b []byte, e *rules.Event, steps []rules.Step) []by
 
 // appendStep appends what is different each time a rule is asked.
 func appendStep(b []byte, e *rules.Event, s *rules.Step) []byte {
-	b = append(b, s.Outcome.String()...)
-	b = append(b, '"')
+	if s.Outcome != rules.Passed {
+		b = appendText(b, `,"outcome":`, s.Outcome.String())
+	}
 	if s.Detail != nil {
 		b = appendText(b, `,"code":`, string(s.Detail.Verdict.Code))
 	}
@@ -76,7 +111,7 @@ func appendStep(b []byte, e *rules.Event, s *rules.Step) []byte {
 	if s.Detail != nil && s.Detail.Err != nil {
 		b = appendText(b, `,"error":`, rules.Shorten(s.Detail.Err.Error(), maxText))
 	}
-	return append(b, '}')
+	return b
 }
 
 // appendSaw appends what a rule looked at. Where nothing came of it and the text

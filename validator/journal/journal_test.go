@@ -218,6 +218,139 @@ func TestARecordSaysHowItCameAbout(t *testing.T) {
 	}
 }
 
+// TestStepsLeaveOutWhatIsSoForMost, and whoever reads them has it again.
+func TestStepsLeaveOutWhatIsSoForMost(t *testing.T) {
+	rule := func(policy, kind string, mode rules.Mode) *rules.Rule {
+		return &rules.Rule{Policy: policy, Name: "r", Kind: kind, Mode: mode, Saw: func(*rules.Event) string { return "seen" }}
+	}
+	arrived := time.Date(2026, 3, 14, 12, 0, 0, 5, time.UTC)
+	file := func(path string) *rules.Event {
+		return &rules.Event{Received: arrived, File: rules.ParsePath(path), ClientIP: "203.0.113.7", Size: rules.Known(7)}
+	}
+	usual := file("/in/Clip.MOV")
+	for _, tc := range []struct {
+		name  string
+		event *rules.Event
+		steps []rules.Step
+		text  string
+		want  []Step
+	}{
+		{
+			"rules of one policy that passed", usual,
+			[]rules.Step{{Rule: rule("p", "path", rules.Enforce)}, {Rule: rule("p", "size", rules.Enforce)}},
+			`[{"policy":"p","rule":"r","kind":"path"},{"rule":"r","kind":"size"}]`,
+			[]Step{{Policy: "p", Rule: "r", Kind: "path", Mode: "enforce", Outcome: "passed", Saw: "/in/Clip.MOV"}, {Policy: "p", Rule: "r", Kind: "size", Mode: "enforce", Outcome: "passed", Saw: "7 B"}},
+		},
+		{
+			"rules of two policies", usual,
+			[]rules.Step{{Rule: rule("p", "filename", rules.Enforce)}, {Rule: rule("q", "network", rules.Enforce)}},
+			`[{"policy":"p","rule":"r","kind":"filename"},{"policy":"q","rule":"r","kind":"network"}]`,
+			[]Step{{Policy: "p", Rule: "r", Kind: "filename", Mode: "enforce", Outcome: "passed", Saw: "Clip.MOV"}, {Policy: "q", Rule: "r", Kind: "network", Mode: "enforce", Outcome: "passed", Saw: "203.0.113.7"}},
+		},
+		{
+			"in shadow", usual,
+			[]rules.Step{{Rule: rule("p", "extension", rules.Shadow)}, {Rule: rule("p", "schedule", rules.Shadow)}, {Rule: rule("p", "tags", rules.Shadow)}},
+			`[{"policy":"p","rule":"r","kind":"extension","mode":"shadow"},{"rule":"r","kind":"schedule","mode":"shadow"},{"rule":"r","kind":"tags","mode":"shadow"}]`,
+			[]Step{
+				{Policy: "p", Rule: "r", Kind: "extension", Mode: "shadow", Outcome: "passed", Saw: "mov"},
+				{Policy: "p", Rule: "r", Kind: "schedule", Mode: "shadow", Outcome: "passed", Saw: "2026-03-14T12:00:00Z"},
+				{Policy: "p", Rule: "r", Kind: "tags", Mode: "shadow", Outcome: "passed", Saw: "tags"},
+			},
+		},
+		{
+			"a rule that looks at what only it knows", usual,
+			[]rules.Step{{Rule: rule("p", "expression", rules.Enforce)}},
+			`[{"policy":"p","rule":"r","kind":"expression","saw":"seen"}]`,
+			[]Step{{Policy: "p", Rule: "r", Kind: "expression", Mode: "enforce", Outcome: "passed", Saw: "seen"}},
+		},
+		{
+			"a rule that was not asked", usual,
+			[]rules.Step{{Rule: rule("p", "path", rules.Enforce), Outcome: rules.Skipped}},
+			`[{"policy":"p","rule":"r","kind":"path","outcome":"skipped","saw":"seen"}]`,
+			[]Step{{Policy: "p", Rule: "r", Kind: "path", Mode: "enforce", Outcome: "skipped", Saw: "seen"}},
+		},
+		{
+			"a refusal", usual,
+			[]rules.Step{{Rule: rule("p", "path", rules.Enforce), Outcome: rules.Refused, Detail: &rules.Detail{Saw: "/in", Verdict: rules.Verdict{Code: "1021"}}}},
+			`[{"policy":"p","rule":"r","kind":"path","outcome":"refused","code":"1021","saw":"/in"}]`,
+			[]Step{{Policy: "p", Rule: "r", Kind: "path", Mode: "enforce", Outcome: "refused", Code: "1021", Saw: "/in"}},
+		},
+		{
+			"a path that is not recorded as it came", file("s3://KEY:SECRET@bucket/a"),
+			[]rules.Step{{Rule: rule("p", "path", rules.Enforce)}},
+			`[{"policy":"p","rule":"r","kind":"path","saw":"seen"}]`,
+			[]Step{{Policy: "p", Rule: "r", Kind: "path", Mode: "enforce", Outcome: "passed", Saw: "seen"}},
+		},
+		{
+			"an event that has nothing", &rules.Event{Received: arrived},
+			[]rules.Step{{Rule: rule("p", "size", rules.Enforce)}, {Rule: rule("p", "extension", rules.Enforce)}},
+			`[{"policy":"p","rule":"r","kind":"size"},{"rule":"r","kind":"extension"}]`,
+			[]Step{{Policy: "p", Rule: "r", Kind: "size", Mode: "enforce", Outcome: "passed"}, {Policy: "p", Rule: "r", Kind: "extension", Mode: "enforce", Outcome: "passed"}},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			line := append([]byte(`{"seq":1,"prev":"",`), newEncoder("i").appendRecord(nil, tc.event, &rules.Decision{Steps: tc.steps})...)
+			if !strings.Contains(string(line), `"steps":`+tc.text+`,"took_us"`) {
+				t.Errorf("%s\nhas not the steps\n%s", line, tc.text)
+			}
+			var record, ours Record
+			if err := errors.Join(json.Unmarshal(line, &record), decodeRecord(line, &ours)); err != nil {
+				t.Fatal(err)
+			}
+			for _, got := range []Record{record, ours} {
+				if diff := cmp.Diff(tc.want, got.Steps); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+}
+
+// TestWhatKindsLookAt: what a record leaves out is what the kind itself says.
+func TestWhatKindsLookAt(t *testing.T) {
+	checked := 0
+	for _, path := range []string{"/in/a.tar.gz", "/in/.hidden", "C:\\in\\B.MOV", "/in/clip.mov.aspera-env", "s3://bucket/x/y.PDF", "/in/folder/", "/in/größe.ÄB"} {
+		e := &rules.Event{Received: noon, File: rules.ParsePath(path), ClientIP: "2001:db8::1", Size: rules.Known(17)}
+		for _, k := range rules.Builtin() {
+			if lookedAt(k.Name) == nil || k.Name == "tags" {
+				continue
+			}
+			checked++
+			var r Record
+			line := append([]byte(`{"seq":1,"prev":"",`), newEncoder("i").appendRecord(nil, e, &rules.Decision{Steps: []rules.Step{{Rule: &rules.Rule{Policy: "p", Name: "r", Kind: k.Name, Saw: k.Saw}}}})...)
+			if err := decodeRecord(line, &r); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := r.Steps[0].Saw, k.Saw(e); got != want {
+				t.Errorf("%s of %s: %q, want %q", k.Name, path, got, want)
+			}
+		}
+	}
+	if checked < 6*7 {
+		t.Errorf("only %d were checked", checked)
+	}
+}
+
+// TestATimeIsWrittenAsUsual, and an id.
+func TestATimeIsWrittenAsUsual(t *testing.T) {
+	c := newEncoder("i")
+	for _, at := range []time.Time{
+		noon, noon.Add(1), noon.Add(time.Second - 1), noon.Add(120 * time.Millisecond), noon.Add(time.Hour).In(time.FixedZone("", 3600)), time.Unix(0, 0), time.Unix(-1, 5), {},
+	} {
+		if got, want := string(c.appendTime(nil, at)), at.UTC().Format(time.RFC3339Nano); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	id := rules.NewID(noon, [10]byte{0, 1, 0x9a, 0xbc, 0xde, 0xf0, 0x12, 0x34, 0x56, 0xff})
+	if got := string(appendID(nil, &id)); got != id.String() {
+		t.Errorf("%s, want %s", got, id)
+	}
+	hash := [32]byte{0, 9, 10, 0x9f, 0xa0, 0xff, 0x0f, 0xf0, 31: 0x1a}
+	if got, want := string(appendHash(nil, &hash)), fmt.Sprintf("%x", hash); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestARecordAllocatesNothing(t *testing.T) {
 	c := newEncoder("hst-eu-1")
 	e, d := usual()

@@ -173,7 +173,7 @@ func inForm(line []byte) bool {
 
 // decodeRecord reads a line. Its error holds nothing of what the line says.
 func decodeRecord(line []byte, r *Record) error {
-	err := json.Unmarshal(line, r)
+	err := json.Unmarshal(line, (*asWritten)(r))
 	var syntactic *jsontext.SyntacticError
 	var semantic *json.SemanticError
 	switch {
@@ -186,6 +186,7 @@ func decodeRecord(line []byte, r *Record) error {
 	case r.Sequence == 0:
 		return fmt.Errorf("%w: it has no number", ErrNoRecord)
 	}
+	r.complete()
 	return nil
 }
 

@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"strconv"
 	"time"
 )
@@ -48,7 +47,7 @@ func (p *position) chain(out, text []byte) []byte {
 	out = append(out, headOpening...)
 	out = strconv.AppendUint(out, p.next, 10)
 	out = append(out, headMiddle...)
-	out = hex.AppendEncode(out, p.prev[:])
+	out = appendHash(out, &p.prev)
 	out = append(out, headClosing...)
 	out = append(out, text...)
 	p.prev = sha256.Sum256(out[from:])

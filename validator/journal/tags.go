@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/sluiceproject/sluice/rules"
 )
@@ -40,34 +39,52 @@ func appendTags(b []byte, before string, t *rules.Tags) (_ []byte, whole bool) {
 		return b, false
 	}
 	from := len(b)
-	b = append(b, before...)
-	h := hiding{b: b, text: raw, whole: true}
+	h := hiding{b: append(b, before...), text: raw, whole: true}
 	if !h.value(0) || h.at != len(h.text) {
 		return b[:from], false
 	}
+	h.keep()
 	return h.b, h.whole
 }
 
 // hiding copies JSON without white space and without secrets. The text has been
 // read by the event's decoder, so that it is JSON; where it is not, it stops.
 type hiding struct {
-	b     []byte
-	text  string
-	at    int
-	whole bool
+	b    []byte
+	text string
+	// at is where it is, and what stands from copied up to there is to be copied
+	// as it is.
+	at, copied int
+	whole      bool
 }
+
+// keep copies what is to be copied.
+func (h *hiding) keep() { h.b, h.copied = append(h.b, h.text[h.copied:h.at]...), h.at }
 
 // peek passes over white space.
 func (h *hiding) peek() byte {
-	for h.at < len(h.text) {
-		switch c := h.text[h.at]; c {
-		case ' ', '\t', '\n', '\r':
-			h.at++
-		default:
-			return c
-		}
+	if c := h.here(); c > ' ' {
+		return c
+	}
+	return h.skip()
+}
+
+// here is the byte where it is, 0 behind the last.
+func (h *hiding) here() byte {
+	if h.at < len(h.text) {
+		return h.text[h.at]
 	}
 	return 0
+}
+
+// skip is peek where there may be white space.
+func (h *hiding) skip() byte {
+	h.keep()
+	for h.at < len(h.text) && strings.IndexByte(" \t\r\n", h.text[h.at]) >= 0 {
+		h.at++
+	}
+	h.copied = h.at
+	return h.here()
 }
 
 // value copies a value and reports whether there is one.
@@ -78,7 +95,7 @@ func (h *hiding) value(depth int) bool {
 	case '[':
 		return depth < rules.MaxDepth && h.members(depth, ']', false)
 	case '"':
-		_, ok := h.quoted()
+		_, _, ok := h.quoted()
 		return ok
 	default:
 		return h.literal()
@@ -87,12 +104,13 @@ func (h *hiding) value(depth int) bool {
 
 // members copies what is in an object or an array.
 func (h *hiding) members(depth int, end byte, named bool) bool {
-	h.b = append(h.b, h.text[h.at])
 	h.at++
 	for first := true; ; first = false {
-		c := h.peek()
+		c := h.here()
+		if c <= ' ' {
+			c = h.skip()
+		}
 		if c == end {
-			h.b = append(h.b, end)
 			h.at++
 			return true
 		}
@@ -100,7 +118,6 @@ func (h *hiding) members(depth int, end byte, named bool) bool {
 			if c != ',' {
 				return false
 			}
-			h.b = append(h.b, ',')
 			h.at++
 		}
 		if named {
@@ -115,52 +132,59 @@ func (h *hiding) members(depth int, end byte, named bool) bool {
 
 // member copies a name and its value, unless that may be secret.
 func (h *hiding) member(depth int) bool {
-	if h.peek() != '"' {
+	if h.here() != '"' && h.skip() != '"' {
 		return false
 	}
-	name, ok := h.quoted()
-	if !ok || h.peek() != ':' {
+	name, plain, ok := h.quoted()
+	if !ok || h.here() != ':' && h.skip() != ':' {
 		return false
 	}
-	h.b = append(h.b, ':')
 	h.at++
-	secret, grant := isSecret(name), name == "grant"
-	if !secret && !grant {
+	secret := isSecret(name, plain)
+	if !secret && name != "grant" {
 		return h.value(depth + 1)
 	}
+	h.peek()
+	if !secret && !strings.HasPrefix(h.text[h.at:], `"eyJ`) { // Not the text of a grant.
+		return h.value(depth + 1)
+	}
+	h.keep()
 	to, whole := len(h.b), h.whole
 	if !h.value(depth + 1) {
 		return false
 	}
-	if grant && !strings.HasPrefix(string(h.b[to:min(to+4, len(h.b))]), `"eyJ`) {
-		return true // Not the text of one.
-	}
-	h.b = append(h.b[:to], hidden...)
+	h.b, h.copied = append(h.b[:to], hidden...), h.at
 	h.whole = whole && !secret
 	return true
 }
 
 // quoted copies a string, with whatever does not print escaped, and returns what is
-// between its quotes.
-func (h *hiding) quoted() (string, bool) {
-	from := h.at
-	for h.at++; h.at < len(h.text); h.at++ {
+// between its quotes. plain says that all of it prints as it is.
+func (h *hiding) quoted() (text string, plain, ok bool) {
+	from := h.at + 1
+	h.at = from + plainLen(h.text[from:])
+	if h.at < len(h.text) && h.text[h.at] == '"' {
+		h.at++
+		return h.text[from : h.at-1], true, true
+	}
+	for ; h.at < len(h.text); h.at++ {
 		h.at += plainLen(h.text[h.at:])
 		if h.at == len(h.text) {
-			return "", false
+			break
 		}
 		switch h.text[h.at] {
 		case '\\':
 			if !h.escape() {
-				return "", false
+				return "", false, false
 			}
 		case '"':
 			h.at++
-			h.b = appendPrinting(h.b, h.text[from:h.at])
-			return h.text[from+1 : h.at-1], true
+			h.b = append(h.b, h.text[h.copied:from]...)
+			h.b, h.copied = appendPrinting(h.b, h.text[from:h.at]), h.at
+			return h.text[from : h.at-1], false, true
 		}
 	}
-	return "", false
+	return "", false, false
 }
 
 // escape passes over an escape, up to its last byte.
@@ -190,60 +214,6 @@ func (h *hiding) literal() bool {
 	for h.at < len(h.text) && strings.IndexByte(" \t\r\n,:[]{}\"", h.text[h.at]) < 0 {
 		h.at++
 	}
-	to := len(h.b)
-	h.b = append(h.b, h.text[from:h.at]...)
-	return json.Valid(h.b[to:])
-}
-
-// isSecret reports whether the value of a member of this name may be a secret.
-// Names are compared as they are written in the JSON. An access_key is none: it is
-// the name of an account, whose secret is elsewhere.
-func isSecret(name string) bool {
-	plain := true
-	for i := range len(name) {
-		switch c := name[i]; {
-		case c == '\\':
-			return true // Whoever escapes a name may hide it.
-		case c >= utf8.RuneSelf:
-			plain = false
-		case secretAt(name[i:]):
-			return true
-		}
-	}
-	return !plain && strings.ContainsAny(name, "\u017f\u212a") // An s and a k in disguise.
-}
-
-// secretAt reports whether a name goes on with a word for secrets.
-func secretAt(name string) bool {
-	switch name[0] | 0x20 {
-	case 'p':
-		return begins(name, "pass") || begins(name, "private")
-	case 's':
-		return begins(name, "secret") || begins(name, "session_key")
-	case 'c':
-		return begins(name, "credential") || begins(name, "cookie")
-	case 't':
-		return begins(name, "token")
-	case 'a':
-		return begins(name, "api_key") || begins(name, "apikey") || begins(name, "authorization")
-	default:
-		return false
-	}
-}
-
-// begins reports whether a name begins with a word of small letters, in any case.
-func begins(name, word string) bool {
-	if len(name) < len(word) {
-		return false
-	}
-	for i := range len(word) {
-		c := name[i]
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != word[i] {
-			return false
-		}
-	}
-	return true
+	var room [32]byte
+	return json.Valid(append(room[:0], h.text[from:h.at]...))
 }
