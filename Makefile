@@ -32,7 +32,7 @@ soak: build ## 10,000 reloads under load
 fuzz: ## every fuzz function for FUZZTIME (10s) each
 	.ci/fuzz $(FUZZTIME)
 
-bench: ## measure decisions, requests, decisions beside scans, and looks into files; flags in BENCHFLAGS
+bench: ## measure decisions, requests, decisions beside scans, looks into files, and replay; flags in BENCHFLAGS
 	go run ./test/bench $(BENCHFLAGS)
 
 lint: ## linters, format, go vet, and tidiness of both modules

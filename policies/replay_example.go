@@ -45,8 +45,8 @@ func clientOf(e *rules.Event) string {
 func example(r *Recorded, a *Again) ReplayExample {
 	e := r.Event
 	x := ReplayExample{
-		Change: a.Change.String(), ID: r.ID, Time: e.Received.UTC(), Phase: e.Phase.String(), User: e.User, Client: clientOf(e),
-		File: rules.Shorten(e.File.Shown(), 1024), Was: ReplayVerdict{Verdict: "accept"},
+		Change: a.Change.String(), ID: r.ID, Time: e.Received.UTC(), Phase: e.Phase.String(), User: rules.Shorten(e.User, replayName), Client: rules.Shorten(clientOf(e), replayName),
+		File: rules.Shorten(e.File.Shown(), replayName), Was: ReplayVerdict{Verdict: "accept"},
 	}
 	if e.Size.Known {
 		size := e.Size.Value

@@ -5,11 +5,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sluiceproject/sluice/rules"
 )
 
 // How much a replay remembers, however long the log is.
 const (
 	replayNames    = 10_000 // users, clients, rules, policies: each list
+	replayName     = 1_024  // bytes of a name of a user, a client or a file
 	replayDays     = 4_000
 	replayListed   = 1_000 // of each list in the report
 	replayExamples = 20    // times as many examples of a change as of a rule
@@ -150,8 +153,8 @@ func (p *Replay) Add(ctx context.Context, r *Recorded) {
 	policy, rule := blamed(r, &a)
 	p.rules.add(rule, a.Change)
 	p.policies.add(policy, a.Change)
-	p.users.add(r.Event.User, a.Change)
-	p.clients.add(clientOf(r.Event), a.Change)
+	p.users.add(rules.Shorten(r.Event.User, replayName), a.Change)
+	p.clients.add(rules.Shorten(clientOf(r.Event), replayName), a.Change)
 	p.days.add(at.UTC().Format(time.DateOnly), a.Change)
 	if a.Why != nil {
 		p.why.add(a.unasked()+": "+a.Why.Error(), a.Change)

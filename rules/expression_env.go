@@ -19,28 +19,43 @@ import (
 // deepest.
 const maxExpression, maxNesting = 10_000, 64
 
-// newExpressionEnv returns what expressions can name: CEL's own functions, those
-// for texts, and ours.
+// newExpressionEnv returns what the expressions of policies can name: what all
+// expressions can, the event, the time, and the functions of literals.
 func newExpressionEnv() (*cel.Env, error) {
 	registry, err := types.NewRegistry()
 	if err != nil {
 		return nil, err
 	}
+	options := append(
+		ExpressionOptions(),
+		cel.CustomTypeProvider(newEventProvider(registry)),
+		cel.CustomTypeAdapter(TreeAdapter{registry}),
+		cel.EagerlyValidateDeclarations(true),
+		cel.Variable("event", cel.ObjectType(eventType)),
+		cel.Variable("now", cel.TimestampType),
+	)
+	for _, f := range literalFunctions {
+		options = append(options, f.declaration())
+	}
+	return cel.NewCustomEnv(options...)
+}
+
+// ExpressionOptions returns what all expressions have in common, whatever they are
+// about: CEL's own functions, those for texts, ours for sizes, durations and paths,
+// and how long and how deep they may be. They are for cel.NewCustomEnv.
+func ExpressionOptions() []cel.EnvOption {
 	options := []cel.EnvOption{
 		cel.StdLib(cel.StdLibSubset(env.NewLibrarySubset().AddExcludedFunctions(env.NewFunction(operators.Multiply)))),
 		multiplication(),
 		ext.Strings(),
 		cel.OptionalTypes(),
-		cel.CustomTypeProvider(newEventProvider(registry)),
-		cel.CustomTypeAdapter(eventAdapter{registry}),
 		cel.CrossTypeNumericComparisons(true),
 		cel.DefaultUTCTimeZone(true),
-		cel.EagerlyValidateDeclarations(true),
 		cel.ParserExpressionSizeLimit(maxExpression),
 		cel.ParserRecursionLimit(maxNesting),
 		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals(), cel.ValidateHomogeneousAggregateLiterals()),
-		cel.Variable("event", cel.ObjectType(eventType)),
-		cel.Variable("now", cel.TimestampType),
+		cel.Function("segments",
+			cel.MemberOverload("string_segments", []*cel.Type{cel.StringType}, cel.ListType(cel.StringType), cel.UnaryBinding(segments))),
 	}
 	for _, u := range units {
 		if u.name != "B" {
@@ -50,11 +65,7 @@ func newExpressionEnv() (*cel.Env, error) {
 	for _, d := range durationConstants {
 		options = append(options, cel.Constant(d.name, cel.DurationType, types.Duration{Duration: d.length}))
 	}
-	for _, f := range literalFunctions {
-		options = append(options, f.declaration())
-	}
-	return cel.NewCustomEnv(append(options, cel.Function("segments",
-		cel.MemberOverload("string_segments", []*cel.Type{cel.StringType}, cel.ListType(cel.StringType), cel.UnaryBinding(segments))))...)
+	return options
 }
 
 // durationConstants are those that expressions can name.
@@ -120,11 +131,12 @@ func segments(path ref.Val) ref.Val {
 	return types.NewStringList(types.DefaultTypeAdapter, strings.Split(trimmed, "/"))
 }
 
-// eventAdapter gives CEL the values of tags.
-type eventAdapter struct{ types.Adapter }
+// TreeAdapter gives CEL the values of a tree as ParseTree returns it, such as tags,
+// and leaves other values to the Adapter within, which may be nil.
+type TreeAdapter struct{ types.Adapter }
 
 // NativeToValue implements types.Adapter.
-func (a eventAdapter) NativeToValue(value any) ref.Val {
+func (a TreeAdapter) NativeToValue(value any) ref.Val {
 	switch v := value.(type) {
 	case ref.Val:
 		return v
@@ -140,7 +152,7 @@ func (a eventAdapter) NativeToValue(value any) ref.Val {
 		}
 		f, err := v.Float64()
 		if err != nil {
-			return types.NewErr("a number in the tags is out of range")
+			return types.NewErr("a number is out of range")
 		}
 		return types.Double(f)
 	case map[string]any:

@@ -178,5 +178,5 @@ func tagsOf(e *Event) (ref.Val, error) {
 	if err != nil {
 		return nil, err
 	}
-	return types.NewStringInterfaceMap(eventAdapter{}, tree), nil
+	return types.NewStringInterfaceMap(TreeAdapter{}, tree), nil
 }

@@ -7,19 +7,16 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/sluiceproject/sluice/peers"
 )
 
 // Options say which service a client asks, and how.
@@ -68,60 +65,17 @@ func New(o Options) (*Client, error) {
 	if len(o.Secret) < MinSecret || len(o.Secret) > MaxSecret {
 		return nil, fmt.Errorf("the secret has %d bytes, and must have from %d to %d", len(o.Secret), MinSecret, MaxSecret)
 	}
-	roots, err := readRoots(o.CAFile)
+	secure, err := peers.TLS(o.CAFile, "", "")
 	if err != nil {
 		return nil, err
 	}
-	return &Client{url: o.URL, secret: o.Secret, timeout: o.Timeout, now: o.Now, transport: &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: o.Timeout}).DialContext,
-		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:    o.Timeout,
-		MaxConnsPerHost:        o.Connections,
-		MaxIdleConnsPerHost:    o.Connections,
-		IdleConnTimeout:        30 * time.Second,
-		MaxResponseHeaderBytes: MaxAnswer,
-		DisableCompression:     true,
-	}}, nil
+	return &Client{url: o.URL, secret: o.Secret, timeout: o.Timeout, now: o.Now, transport: peers.Transport(secure, o.Timeout, o.Connections)}, nil
 }
 
 // CheckURL says what is wrong with the address of a service. It shows nothing of
 // the address itself, which may hold a secret.
 func CheckURL(text string) error {
-	at, err := url.Parse(text)
-	switch {
-	case err != nil || at.Hostname() == "" || at.Opaque != "":
-		return errors.New("this is no URL of the form https://host/path")
-	case at.User != nil:
-		return errors.New("a user and a password do not belong here; requests are signed with the secret of secret_file")
-	case at.Fragment != "":
-		return errors.New("what follows the # of a URL is never sent; leave it out")
-	case at.Scheme == "https", at.Scheme == "http" && isLocal(at.Hostname()):
-		return nil
-	case at.Scheme == "http":
-		return errors.New("http can be read and changed on the way; use https, or http for a service on this machine")
-	default:
-		return errors.New("a webhook is asked by https")
-	}
-}
-
-func isLocal(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
-}
-
-func readRoots(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading the CA file: %w", err)
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("the CA file %s has no certificate in PEM form", file)
-	}
-	return roots, nil
+	return peers.CheckURL(text, "a service", "requests are signed with the secret of secret_file")
 }
 
 // ReadSecret reads a file with a secret. Blanks and line breaks around it are not
@@ -194,35 +148,8 @@ func (c *Client) sign(timestamp string, body []byte) string {
 
 // discreet returns an error without anything that the service has sent.
 func discreet(ctx context.Context, err error) error {
-	var network net.Error
-	var certificate *tls.CertificateVerificationError
-	switch cause := context.Cause(ctx); {
-	case cause != nil:
-		return fmt.Errorf("asking the webhook: %w", cause)
-	case errors.As(err, &certificate):
-		return fmt.Errorf("asking the webhook: its certificate does not hold: %w", short{certificate.Err})
-	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("asking the webhook: %w", err)
-	default:
-		return errors.New("asking the webhook: its answer makes no sense")
-	}
+	return fmt.Errorf("asking the webhook: %w", peers.Discreet(ctx, err))
 }
-
-// short is an error with a shorter text: a certificate may be for many hosts.
-type short struct{ error }
-
-// Error implements error.
-func (s short) Error() string {
-	const most = 200
-	text := s.error.Error()
-	if len(text) > most {
-		return text[:most] + "…"
-	}
-	return text
-}
-
-// Unwrap returns the error itself.
-func (s short) Unwrap() error { return s.error }
 
 // Close closes the connections that nobody uses.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }

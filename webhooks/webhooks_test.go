@@ -260,7 +260,7 @@ func TestErrorsAreDiscreet(t *testing.T) {
 		}, nil, "connect: connection refused"},
 		{"a certificate that nobody knows", trusted, func(o *Options) { o.CAFile = "" }, "its certificate does not hold: x509: certificate signed by unknown authority"},
 		{"one of another host", trusted, func(o *Options) { o.URL = strings.Replace(o.URL, "127.0.0.1", "localhost", 1) }, "its certificate does not hold: x509: certificate is valid for example.com, *.example.com, not localhost"},
-		{"no TLS", says("HTTP/1.1 200 OK\r\n\r\n"), func(o *Options) { o.URL = strings.Replace(o.URL, "http:", "https:", 1) }, "its answer makes no sense"},
+		{"no TLS", says("HTTP/1.1 200 OK\r\n\r\n"), func(o *Options) { o.URL = strings.Replace(o.URL, "http:", "https:", 1) }, "it does not speak TLS"},
 		{"rubbish", says("s3cr3t\r\n\r\n"), nil, "its answer makes no sense"},
 		{"a lot of rubbish", says(strings.Repeat("s3cr3t ", 1000) + "\r\n\r\n"), nil, "its answer makes no sense"},
 		{"a head that is too long", says("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("s3cr3t", 100_000) + "\r\n\r\n"), nil, "its answer makes no sense"},

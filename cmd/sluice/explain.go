@@ -20,7 +20,7 @@ type explainCmd struct {
 	Policies *string `help:"Folder of the policy set (policies)." placeholder:"DIR"`
 	Config   string  `help:"Configuration file of the service. The flags win over it." placeholder:"FILE"`
 	Default  string  `help:"What happens to events to which no policy applies: accept or reject (reject)." placeholder:"VERDICT" enum:",accept,reject" default:""`
-	Log      string  `help:"The decision log in which to find a past decision; by default the one of --config." placeholder:"DIR"`
+	Log      string  `help:"The decision log in which to find a past decision; by default the one of --config." aliases:"dir,from" placeholder:"DIR"`
 	All      bool    `help:"Show every policy that does not apply, however many they are."`
 	Format   string  `help:"text, or json (${default})." enum:"text,json" default:"text"`
 }

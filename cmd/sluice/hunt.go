@@ -106,7 +106,7 @@ func (c *huntCmd) readList(in io.Reader) (*journal.Indicators, error) {
 
 func wholeList(h *journal.Indicators, err error) (*journal.Indicators, error) {
 	if err != nil {
-		return nil, fmt.Errorf("the list is not hunted for:\n%w", err)
+		return nil, fmt.Errorf("the list has mistakes, so nothing was hunted for:\n%w", err)
 	}
 	return h, nil
 }

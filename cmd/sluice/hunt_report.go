@@ -65,11 +65,19 @@ func (r *huntReport) tell(e *journal.Entry, n int32) error {
 	}
 	if r.all < maxHuntKept {
 		r.all++
-		kept := e.Record
-		kept.Steps, kept.Facts = nil, nil
-		r.kept[n] = append(r.kept[n], kept)
+		r.kept[n] = append(r.kept[n], lineOf(&e.Record))
 	}
 	return nil
+}
+
+// lineOf returns what a line of text shows of a record: the rest can be large, and
+// many are kept.
+func lineOf(r *journal.Record) journal.Record {
+	e, most := recordedEvent(r), func(text string) string { return rules.Shorten(text, 1024) }
+	return journal.Record{
+		Time: r.Time, ID: most(r.ID), Verdict: most(r.Verdict), Code: most(r.Code), Policy: most(r.Policy), Rule: most(r.Rule), Reason: most(r.Reason),
+		Event: &journal.Event{Phase: most(e.Phase), Session: e.Session, User: most(e.User), ClientIP: most(e.ClientIP), File: most(e.File), Below: e.Below, Size: e.Size},
+	}
 }
 
 // huntFound is a line of `--format json`.
@@ -90,7 +98,7 @@ type huntFound struct {
 }
 
 func (r *huntReport) tellJSON(e *journal.Entry, i journal.Indicator) error {
-	v := e.Event // Something was found in it, so it is there.
+	v := recordedEvent(&e.Record)
 	text, err := json.Marshal(huntFound{
 		Indicator: i.Text, Kind: i.Kind, Line: i.Line, Time: e.Time, ID: e.ID, Verdict: e.Verdict, Phase: v.Phase,
 		User: v.User, ClientIP: v.ClientIP, File: v.File, Size: v.Size, SessionID: v.SessionID, Transfer: v.TransferID,

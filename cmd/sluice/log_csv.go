@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/csv"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,7 +81,8 @@ func (w *logCSV) begin(before ...string) error {
 	if w.csv != nil {
 		return nil
 	}
-	w.csv, w.columns = csv.NewWriter(w.out), logColumns()
+	// Hidden from csv, which would flush it with every row.
+	w.csv, w.columns = csv.NewWriter(struct{ io.Writer }{w.out}), logColumns()
 	names := slices.Clone(before)
 	for _, c := range w.columns {
 		names = append(names, c.name)
@@ -91,10 +93,7 @@ func (w *logCSV) begin(before ...string) error {
 
 // fill makes a row of a record.
 func (w *logCSV) fill(r *journal.Record, before ...string) {
-	e := r.Event
-	if e == nil {
-		e = &journal.Event{}
-	}
+	e := recordedEvent(r)
 	w.row = w.row[:0]
 	for _, text := range before {
 		w.row = append(w.row, csvCell(text))

@@ -129,7 +129,7 @@ func drawGroup(b *strings.Builder, g *logGroup, refused int64, width int, p pain
 // nameOf returns what stands before a bar.
 func nameOf(g *logGroup, value string, most int) string {
 	if g.By != "time" {
-		return rules.Printable(rules.Shorten(value, most))
+		return rules.Shorten(rules.Printable(value), most)
 	}
 	t, err := time.Parse(time.RFC3339, value)
 	if err != nil {

@@ -25,7 +25,7 @@ type logCmd struct {
 
 // logSource is where a log is.
 type logSource struct {
-	Dir    string `help:"The log: its folder, one of its files, or - for lines on standard input." placeholder:"DIR"`
+	Dir    string `help:"The log: its folder, one of its files, or - for lines on standard input." aliases:"from,log" placeholder:"DIR"`
 	Config string `help:"Configuration file of the service, whose journal.dir is the log." placeholder:"FILE"`
 }
 

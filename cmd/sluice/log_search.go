@@ -4,8 +4,13 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
+	"github.com/sluiceproject/sluice/rules"
 	"github.com/sluiceproject/sluice/validator/journal"
 )
 
@@ -143,6 +148,9 @@ func (c *logTailCmd) Run(ctx context.Context, std *stdio) error {
 	if path == "-" {
 		return errors.New("the end of standard input comes by itself: use sluice log search, and tail")
 	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is one file of a log, whose end is found by its folder: use sluice log search, and tail", rules.Printable(path))
+	}
 	if c.Lines < 0 || c.Lines > 100_000 {
 		return errors.New("-n is a number from 0 to 100000")
 	}
@@ -199,7 +207,7 @@ func (t *tailing) take(e *journal.Entry, err error) error {
 }
 
 func (t *tailing) follow(ctx context.Context, search *journal.Search, path string, after uint64) error {
-	ctx, stop := untilInterrupted(ctx)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	tick := time.NewTicker(tailPause)
 	defer tick.Stop()

@@ -4,22 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os/signal"
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/sluiceproject/sluice/rules"
 	"github.com/sluiceproject/sluice/validator"
 	"github.com/sluiceproject/sluice/validator/journal"
 )
-
-// untilInterrupted ends with SIGINT or SIGTERM.
-func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
-	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
-}
 
 // logShowCmd is `sluice log show`.
 type logShowCmd struct {
@@ -96,8 +89,9 @@ func timeOfID(id string) time.Time {
 
 // pastDecision draws a decision as `sluice explain` does.
 func pastDecision(r *journal.Record, p painter) string {
+	printable(r)
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, decided in %s by %s (record %d)\n", r.Time.UTC().Format(shownTime), micros(r.TookMicros), orDash(rules.Printable(r.Instance)), r.Sequence)
+	fmt.Fprintf(&b, "%s, decided in %s by %s (record %d)\n", r.Time.UTC().Format(shownTime), micros(r.TookMicros), orDash(r.Instance), r.Sequence)
 	x := recordedExplanation(r)
 	for _, line := range eventLines(x) {
 		b.WriteString(line + "\n")
@@ -118,13 +112,12 @@ func pastDecision(r *journal.Record, p painter) string {
 
 // recordedExplanation puts a record into the form in which decisions are told.
 func recordedExplanation(r *journal.Record) *validator.Explanation {
-	shown := rules.Printable
-	x := &validator.Explanation{ID: r.ID, Revision: r.Revision, Verdict: r.Verdict, Code: r.Code, Message: shown(r.Message), Policy: r.Policy, Rule: r.Rule, Kind: r.Kind, Error: shown(r.Error)}
+	x := &validator.Explanation{ID: r.ID, Revision: r.Revision, Verdict: r.Verdict, Code: r.Code, Message: r.Message, Policy: r.Policy, Rule: r.Rule, Kind: r.Kind, Error: r.Error}
 	if e := r.Event; e != nil {
 		x.Event = validator.ExplainedEvent{
-			Phase: e.Phase, Direction: e.Direction, Session: e.Session, User: shown(e.User), ClientIP: shown(e.ClientIP), Host: shown(e.Host),
-			SessionID: shown(e.SessionID), TransferID: shown(e.TransferID), File: shown(e.File), Size: e.Size, StartByte: e.StartByte, BytesWritten: e.BytesWritten,
-			Cipher: shown(e.Cipher), RatePolicy: shown(e.RatePolicy), TargetRateKbps: e.TargetRateKbps, Checksum: shown(e.Checksum), ChecksumType: shown(e.ChecksumType),
+			Phase: e.Phase, Direction: e.Direction, Session: e.Session, User: e.User, ClientIP: e.ClientIP, Host: e.Host,
+			SessionID: e.SessionID, TransferID: e.TransferID, File: e.File, Size: e.Size, StartByte: e.StartByte, BytesWritten: e.BytesWritten,
+			Cipher: e.Cipher, RatePolicy: e.RatePolicy, TargetRateKbps: e.TargetRateKbps, Checksum: e.Checksum, ChecksumType: e.ChecksumType,
 		}
 	}
 	if r.Reason != "" && x.Event.Phase == rules.PhaseUnknown.String() {
@@ -133,7 +126,7 @@ func recordedExplanation(r *journal.Record) *validator.Explanation {
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		rule := validator.ExplainedRule{
-			Policy: s.Policy, Rule: s.Rule, Kind: s.Kind, Mode: s.Mode, Outcome: s.Outcome, Code: s.Code, Saw: shown(s.Saw), Error: shown(s.Error),
+			Policy: s.Policy, Rule: s.Rule, Kind: s.Kind, Mode: s.Mode, Outcome: s.Outcome, Code: s.Code, Saw: s.Saw, Error: s.Error,
 			Coverage: s.Coverage, Total: s.Total, Reason: s.CoverageReason, TookUS: s.TookMicros, Inspected: s.Inspected,
 		}
 		if rule.Inspected == nil {

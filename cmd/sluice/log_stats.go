@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sluiceproject/sluice/rules"
 	"github.com/sluiceproject/sluice/validator/journal"
 )
 
@@ -88,8 +89,9 @@ func (c *logCount) add(refused bool) {
 	}
 }
 
-// maxTallied is how many values of a field are counted one by one.
-const maxTallied = 100_000
+// maxTallied is how many values of a field are counted one by one, and maxTallyName
+// how much of one is remembered, in bytes: as much as the service records.
+const maxTallied, maxTallyName = 100_000, 1024
 
 // logTally counts decisions by what is asked for.
 type logTally struct {
@@ -111,10 +113,7 @@ func newLogTally(by []string) *logTally {
 
 // valueBy returns what a record is counted under; empty if it is not.
 func valueBy(name string, r *journal.Record) string {
-	e := r.Event
-	if e == nil {
-		e = &journal.Event{}
-	}
+	e := recordedEvent(r)
 	switch name {
 	case "policy":
 		return r.Policy
@@ -151,7 +150,7 @@ func (t *logTally) add(r *journal.Record) {
 	}
 	t.times.add(r.Time, refused)
 	for _, name := range t.by {
-		value := valueBy(name, r)
+		value := rules.Shorten(valueBy(name, r), maxTallyName)
 		if value == "" {
 			continue
 		}
@@ -159,7 +158,7 @@ func (t *logTally) add(r *journal.Record) {
 		counted := group[value]
 		switch {
 		case counted == nil && len(group) >= maxTallied:
-			counted = t.others[name]
+			counted = t.others[name] // However many there are.
 		case counted == nil:
 			counted = &logCount{}
 			group[value] = counted
@@ -192,6 +191,7 @@ type logValue struct {
 	logCount
 }
 
+// logOthers has at least so many values: beyond maxTallied they are not told apart.
 type logOthers struct {
 	Values int `json:"values"`
 	logCount

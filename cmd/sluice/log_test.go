@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	"github.com/sluiceproject/sluice/validator/journal"
 )
 
 func TestNoCellIsAFormula(t *testing.T) {
@@ -15,6 +19,60 @@ func TestNoCellIsAFormula(t *testing.T) {
 	} {
 		if got := csvCell(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+// writes counts how often something is written.
+type writes int
+
+func (w *writes) Write(p []byte) (int, error) { *w++; return len(p), nil }
+
+func TestRowsAreWrittenInBlocks(t *testing.T) {
+	var n writes
+	out := bufio.NewWriterSize(&n, 64<<10)
+	table := logCSV{out: out}
+	for range 1000 {
+		if err := table.write(&journal.Entry{Record: journal.Record{Message: strings.Repeat("long ", 20)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out.Flush(); err != nil || n > 4 {
+		t.Errorf("1000 rows of 150 bytes take %d writes: %v", n, err)
+	}
+}
+
+// A log may come from anywhere: whatever its members are, a terminal is told nothing
+// by them.
+func TestNoTerminalObeysALog(t *testing.T) {
+	hostile := strings.ReplaceAll(`{"seq":1,"prev":"~","id":"019cec37-c1b8-7000-9aa6-6d2c7ddf743f","time":"2026-03-14T12:00:03Z","instance":"~","revision":"~",
+"event":{"phase":"~","direction":"~","user":"~","client_ip":"~","host":"~","client":"~","session_id":"~","xfer_id":"~","cookie":"~","file":"~","cipher":"~","rate_policy":"~","file_csum":"~","missing":["~"]},
+"verdict":"reject","code":"~","message":"~","policy":"~","rule":"~","kind":"~","reason":"~","error":"~",
+"steps":[{"policy":"~","rule":"~","kind":"~","mode":"~","outcome":"refused","code":"~","saw":"~","error":"~","coverage":"~","inspected":1,"total":2,"reason":"~","took_us":1}],
+"facts":{"types":["~"],"digests":{"~":"~"},"scans":[{"scanner":"~","found":"~","engine":"~","signatures":"~"}],"archive":{"format":"~","depth":1,"fault":"~","within":"~","name":"~","gap":"~"}},"took_us":1}`, "\n", "")
+	hostile += "\n" + `{"seq":2,"prev":"~","note":"~","message":"~","count":3,"time":"2026-03-14T12:00:03Z","took_us":0}` + "\n"
+	log := strings.ReplaceAll(hostile, "~", `\u001b[31m\u202e\u009b\u0000\r\n`)
+	list := written(t, "list.txt", "*\n")
+	for _, command := range []string{
+		"log show 019cec37-c1b8-7000-9aa6-6d2c7ddf743f --dir -", "log search --dir - --notes", "log stats --dir - --by policy,rule,code,kind,user,client-ip,host,instance",
+		"log export --dir - --notes", "hunt --dir - --format csv " + list, "hunt --dir - " + list, "log verify --dir -",
+	} {
+		got := runsOn(t, log, strings.Fields(command)...)
+		text := got.out + got.err
+		if bad := strings.IndexFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); bad >= 0 || !strings.Contains(text, "001b") && !strings.Contains(command, "verify") {
+			t.Errorf("%s: status %d\n%q", command, got.status, text)
+		}
+	}
+}
+
+// A digest can be found in a record without an event.
+func TestHuntInARecordWithoutAnEvent(t *testing.T) {
+	const digest = "d41d8cd98f00b204e9800998ecf8427e"
+	list := written(t, "list.txt", digest+"\n")
+	log := `{"seq":1,"prev":"","id":"x","time":"2026-03-14T12:00:03Z","verdict":"accept","facts":{"digests":{"md5":"` + digest + `"}},"took_us":1}` + "\n"
+	for _, format := range []string{"text", "json", "csv"} {
+		if got := runsOn(t, log, "hunt", list, "--dir", "-", "--format", format); got.status != 1 || !strings.Contains(got.out, digest) {
+			t.Errorf("%s: status %d\n%s%s", format, got.status, got.out, got.err)
 		}
 	}
 }

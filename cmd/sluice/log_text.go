@@ -52,12 +52,13 @@ func (w *logText) write(e *journal.Entry) error {
 }
 
 func (w *logText) line(r *journal.Record) error {
+	printable(r)
 	p := w.painter
 	when := p.paint(dim, r.Time.UTC().Format(shownTime))
 	if r.Note != "" {
 		text := r.Note
 		if r.Message != "" {
-			text += ": " + rules.Printable(r.Message)
+			text += ": " + r.Message
 		}
 		if r.Count > 0 && r.Note != journal.NoteRepaired {
 			text = fmt.Sprintf("%s (%d)", text, r.Count)
@@ -69,15 +70,12 @@ func (w *logText) line(r *journal.Record) error {
 	if r.Verdict == journal.Reject {
 		verdict = p.paint(red, "✗ refused ")
 	}
-	e := r.Event
-	if e == nil {
-		e = &journal.Event{}
-	}
+	e := recordedEvent(r)
 	line := []string{when, verdict}
 	for i, column := range []string{e.Phase, orDash(e.User), orDash(e.ClientIP), refusedBy(r)} {
-		line = append(line, w.pad(i, rules.Printable(column)))
+		line = append(line, w.pad(i, column))
 	}
-	_, err := fmt.Fprintf(w.out, "%s  %s  %s\n", strings.Join(line, "  "), fileOf(e), p.paint(dim, rules.Printable(r.ID)))
+	_, err := fmt.Fprintf(w.out, "%s  %s  %s\n", strings.Join(line, "  "), fileOf(e), p.paint(dim, r.ID))
 	return err
 }
 
@@ -94,6 +92,14 @@ func noteColour(note string) colour {
 		return dim
 	}
 	return yellow
+}
+
+// recordedEvent returns a record's event, an empty one where it has none.
+func recordedEvent(r *journal.Record) *journal.Event {
+	if r.Event == nil {
+		return &journal.Event{}
+	}
+	return r.Event
 }
 
 func orDash(text string) string {
@@ -121,7 +127,7 @@ func refusedBy(r *journal.Record) string {
 
 // fileOf tells the file of an event and its size.
 func fileOf(e *journal.Event) string {
-	text := rules.Printable(e.File)
+	text := e.File
 	switch {
 	case e.Session:
 		return "(session)"

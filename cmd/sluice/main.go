@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	_ "time/tzdata" // Schedules name time zones; the host may have no database.
 
 	"github.com/alecthomas/kong"
@@ -69,7 +70,7 @@ func run(ctx context.Context, args []string, std *stdio) (status int) {
 		kong.Description("Inline file validation for IBM Aspera: policies in YAML decide every file event."),
 		kong.Writers(std.out, std.err), kong.Exit(func(code int) { panic(exitError(code)) }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(std),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp),
 	)
 	if err != nil {
 		return report(std, err)
@@ -79,6 +80,14 @@ func run(ctx context.Context, args []string, std *stdio) (status int) {
 		return report(std, fmt.Errorf("%w\nRun \"sluice --help\" for what there is", err))
 	}
 	return report(std, command.Run())
+}
+
+// printHelp prints help without hidden arguments, which kong would show.
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	if node := ctx.Selected(); node != nil {
+		node.Positional = slices.DeleteFunc(node.Positional, func(p *kong.Positional) bool { return p.Tag.Hidden })
+	}
+	return kong.DefaultHelpPrinter(options, ctx)
 }
 
 // report turns an error into an exit status and says what it was.

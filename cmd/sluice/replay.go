@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -16,13 +17,14 @@ import (
 
 // replayCmd is `sluice replay`.
 type replayCmd struct {
-	Policies         string `required:"" help:"Folder of the candidate: the policy set to decide with." placeholder:"DIR"`
-	From             string `required:"" help:"Folder of the decision log, or one of its files." placeholder:"LOG"`
-	Since            string `help:"Only decisions since then: a date, a time (RFC 3339), or how long ago, such as 30d or 12h." placeholder:"WHEN"`
-	Until            string `help:"Only decisions before then, written in the same way." placeholder:"WHEN"`
-	Config           string `help:"Configuration file of the service, for its default and partial_suffix." placeholder:"FILE"`
+	Policies string `required:"" help:"Folder of the candidate: the policy set to decide with." placeholder:"DIR"`
+	From     string `help:"The decision log: its folder, one of its files, or - for lines on standard input. By default the journal.dir of --config." aliases:"dir,log" placeholder:"LOG"`
+	Config   string `help:"Configuration file of the service, for its default, partial_suffix and journal.dir." placeholder:"FILE"`
+
+	logWindow `embed:""`
+
 	Default          string `help:"What happens to events to which no policy applies: accept or reject; it wins over the configuration (reject)." placeholder:"VERDICT" enum:",accept,reject" default:""`
-	Format           string `help:"What to print: text or json (text)." placeholder:"FORMAT" enum:"text,json" default:"text"`
+	Format           string `help:"text or json (${default})." enum:"text,json" default:"text"`
 	HTML             string `name:"html" help:"Write a page with plots, too, that needs nothing else." placeholder:"FILE"`
 	Examples         int    `help:"How many examples of each change by each rule, 0 to 100 (3)." placeholder:"N" default:"3"`
 	MaxNewlyRefused  *int64 `help:"Exit 1 if more decisions are newly refused." placeholder:"N"`
@@ -36,8 +38,8 @@ func (replayCmd) Help() string {
 changes. Rules that look into files answer from what was learned then; what they
 cannot tell is counted as undecidable, and never guessed.
 
-Exits 0, 1 if a --max is exceeded, and 2 if the set does not compile or the log
-cannot be read.
+Status: 0; 1 if a --max is exceeded; 2 if the set does not compile, if not all of
+the log could be read, or if there is a --max and nothing was decided again.
 
   sluice replay --policies candidate/ --from /var/lib/sluice/log --since 30d
   sluice replay --policies candidate/ --from log/ --html report.html --max-newly-refused 0`
@@ -55,8 +57,17 @@ func (c *replayCmd) Run(ctx context.Context, std *stdio) error {
 	if err != nil {
 		return mistakes(std, err, 2)
 	}
-	replay := policies.NewReplay(candidate, c.Examples)
-	if err := c.read(ctx, std, query, replay); err != nil {
+	source := logSource{Dir: c.From, Config: c.Config}
+	path, err := source.path()
+	if err != nil {
+		return mistakes(std, err, 2)
+	}
+	search, err := compileQuery(query)
+	if err != nil {
+		return err
+	}
+	replay, trouble := policies.NewReplay(candidate, c.Examples), logTrouble{std: std}
+	if err := again(ctx, source.read(ctx, search, path, std.in), replay, &trouble); err != nil {
 		return err
 	}
 	report := replay.Report()
@@ -73,29 +84,27 @@ func (c *replayCmd) Run(ctx context.Context, std *stdio) error {
 	if err != nil {
 		return err
 	}
-	return limits.check(std, report)
+	if err := limits.check(std, report); err != nil {
+		return err
+	}
+	return trouble.status(search, true)
 }
 
 // settings reads the flags.
 func (c *replayCmd) settings(now time.Time) (limits replayLimits, query *journal.Query, err error) {
 	limits = replayLimits{refused: -1, accepted: -1, undecidable: -1, share: -1}
 	query = &journal.Query{Notes: true}
-	if c.Policies == "" || c.From == "" { // As of a variable that is not set.
-		return limits, nil, errors.New("--policies and --from must not be empty")
+	if c.Policies == "" { // As of a variable that is not set.
+		return limits, nil, errors.New("--policies must not be empty")
+	}
+	if c.From == "" && c.Config == "" {
+		return limits, nil, errors.New("which log? Say --from LOG, or --config with the service's configuration")
 	}
 	if c.Examples < 0 || c.Examples > 100 {
 		return limits, nil, errors.New("--examples is a number from 0 to 100")
 	}
-	for _, when := range []struct {
-		flag, text string
-		to         *time.Time
-	}{{"--since", c.Since, &query.From}, {"--until", c.Until, &query.To}} {
-		if when.text == "" {
-			continue
-		}
-		if *when.to, err = parseWhen(when.text, now); err != nil {
-			return limits, nil, fmt.Errorf("%s: %w", when.flag, err)
-		}
+	if err := c.set(query, now); err != nil {
+		return limits, nil, err
 	}
 	for _, most := range []struct {
 		flag string
@@ -149,32 +158,37 @@ func (c *replayCmd) compile() (*policies.Snapshot, error) {
 	})
 }
 
-// read makes every decision of the log again.
-func (c *replayCmd) read(ctx context.Context, std *stdio, query *journal.Query, replay *policies.Replay) error {
-	progress := newReplayProgress(std, time.Now)
+// again makes every decision of a log again.
+func again(ctx context.Context, log iter.Seq2[*journal.Entry, error], replay *policies.Replay, trouble *logTrouble) error {
+	progress := newReplayProgress(trouble.std, time.Now)
 	defer progress.end()
-	for entry, err := range journal.Read(ctx, c.From, query) {
+	for entry, err := range log {
 		progress.at(replay.Decisions())
-		var broken *journal.ReadError
-		if errors.As(err, &broken) {
-			replay.Unreadable()
+		var decision *policies.Recorded
+		switch {
+		case err != nil:
+		case entry.Note == journal.NoteLost:
+			replay.Lost(entry.Count)
+			continue
+		case entry.Note == journal.NoteRefused:
+			replay.Unasked(entry.Count)
+			continue
+		case entry.Note != "":
+			continue
+		default:
+			if decision, err = recordedDecision(&entry.Record); err != nil {
+				err = &journal.ReadError{Segment: entry.Segment, Line: entry.Line, Err: err}
+			}
+		}
+		if err == nil {
+			replay.Add(ctx, decision)
 			continue
 		}
-		if err != nil {
+		progress.end() // What is told now gets a line of its own.
+		if err := trouble.add(err); err != nil {
 			return err
 		}
-		switch entry.Note {
-		case "":
-			if decision, err := recordedDecision(&entry.Record); err != nil {
-				replay.Unreadable()
-			} else {
-				replay.Add(ctx, decision)
-			}
-		case journal.NoteLost:
-			replay.Lost(entry.Count)
-		case journal.NoteRefused:
-			replay.Unasked(entry.Count)
-		}
+		replay.Unreadable()
 	}
 	return nil
 }

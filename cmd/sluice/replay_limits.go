@@ -30,8 +30,13 @@ func (l *replayLimits) setUndecidable(text string) (err error) {
 	return fmt.Errorf("--max-undecidable: %q is neither a number from 0 nor a share such as 5%%", text)
 }
 
-// check says which limits are exceeded. The error makes the process exit with 1.
+// check says which limits are exceeded. The error makes the process exit with 1, or
+// with 2 where there is a limit and nothing that it could be held against.
 func (l *replayLimits) check(std *stdio, r *policies.ReplayReport) (err error) {
+	if limited := max(l.refused, l.accepted, l.undecidable) >= 0 || l.share >= 0; limited && r.Decisions == 0 {
+		fmt.Fprintln(std.err, "sluice: no decision was made again, so that no --max says anything: look at the log and at --since and --until")
+		return exitError(2)
+	}
 	exceeded := func(flag string, got int64, most string) {
 		what := strings.ReplaceAll(strings.TrimPrefix(flag, "--max-"), "-", " ")
 		fmt.Fprintf(std.err, "sluice: %s: %s, and %s allows %s\n", what, counted(got), flag, most)

@@ -46,7 +46,7 @@ type replayPageData struct {
 	Totals    []replayTotal
 	Tables    []replayTable
 	Days      *dayPlot
-	ByRule    *rulePlot
+	ByRule    []rulePlot
 }
 
 // replayTable is the changes of one sort of names.
@@ -62,7 +62,7 @@ const replayRows = 50
 // replayPage writes the report as a page that loads nothing.
 func replayPage(w io.Writer, r *policies.ReplayReport, candidate string) error {
 	page, err := template.New("replay").Funcs(template.FuncMap{
-		"counted": counted, "printable": rules.Printable, "heading": changeHeading,
+		"counted": counted, "noun": noun, "printable": rules.Printable, "heading": changeHeading,
 		"moment": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
 		"size":   func(n *int64) string { return rules.FormatSize(*n) },
 		"verdict": func(v *policies.ReplayVerdict) string {

@@ -15,31 +15,30 @@ type bar struct {
 	Class, Title string
 }
 
-// plotLabel is a text of a plot.
-type plotLabel struct {
-	X, Y float64
-	Text string
-}
-
 // dayPlot shows the changes of each day as bars on top of each other.
 type dayPlot struct {
-	Width, Height, Base float64
-	Bars                []bar
-	Labels              []plotLabel
-	Most                int64
+	Width, Height float64
+	Bars          []bar
+	// First and Last are the days at its ends, Most is what its height stands for.
+	First, Last string
+	Most        int64
 }
 
-// rulePlot shows the changes by each rule as bars that lie.
+// rulePlot shows the changes by one rule as a bar that lies.
 type rulePlot struct {
 	Width, Height float64
 	Bars          []bar
-	Labels        []plotLabel
+	Name          string
+	Sum           int64
 }
 
 // plottedChanges are the changes that plots show, from the axis outwards.
 func plottedChanges() []policies.Change {
 	return []policies.Change{policies.NewlyRefused, policies.NewlyAccepted, policies.OtherReason, policies.ReasonUnknown, policies.Undecidable}
 }
+
+// plotWidth is how wide plots are in their own units: a page stretches them.
+const plotWidth = 900
 
 // mostPlotted is how many days or rules a plot has room for.
 const mostPlotted, mostPlottedRules = 400, 20
@@ -60,23 +59,25 @@ func plotDays(days []policies.ReplayGroup) *dayPlot {
 		first = earliest
 	}
 	shown := int(last.Sub(first)/(24*time.Hour)) + 1
-	p := &dayPlot{Width: 900, Height: 240, Base: 205}
+	p := &dayPlot{Width: plotWidth, Height: 200, First: first.Format(time.DateOnly), Last: last.Format(time.DateOnly)}
 	for i := range days {
-		p.Most = max(p.Most, days[i].Sum())
+		if at, err := time.Parse(time.DateOnly, days[i].Name); err == nil && !at.Before(first) {
+			p.Most = max(p.Most, days[i].Sum())
+		}
 	}
-	slot := (p.Width - 70) / float64(shown)
+	slot := p.Width / float64(shown)
 	for i := range days {
 		at, err := time.Parse(time.DateOnly, days[i].Name)
 		if err != nil || at.Before(first) {
 			continue
 		}
-		x, y := 60+slot*float64(at.Sub(first)/(24*time.Hour)), p.Base
+		x, y := slot*float64(at.Sub(first)/(24*time.Hour)), p.Height
 		for _, c := range plottedChanges() {
 			n := days[i].Of(c)
 			if n == 0 {
 				continue
 			}
-			height := float64(n) / float64(p.Most) * (p.Base - 15)
+			height := float64(n) / float64(p.Most) * p.Height
 			y -= height
 			p.Bars = append(p.Bars, bar{
 				X: x, Y: y, Width: max(slot*0.9, 1), Height: height, Class: c.String(),
@@ -84,37 +85,28 @@ func plotDays(days []policies.ReplayGroup) *dayPlot {
 			})
 		}
 	}
-	p.Labels = append(p.Labels, plotLabel{60, 225, first.Format(time.DateOnly)})
-	if shown > 1 {
-		p.Labels = append(p.Labels, plotLabel{p.Width - 80, 225, last.Format(time.DateOnly)})
-	}
 	return p
 }
 
-// plotRules draws the rules with the most changes; nil if there is none.
-func plotRules(all []policies.ReplayGroup) *rulePlot {
-	if len(all) == 0 {
-		return nil
-	}
+// plotRules draws the rules with the most changes.
+func plotRules(all []policies.ReplayGroup) (plots []rulePlot) {
 	all = all[:min(len(all), mostPlottedRules)]
-	p := &rulePlot{Width: 900, Height: float64(len(all))*34 + 6}
-	most := all[0].Sum()
 	for i := range all {
-		y := float64(i) * 34
-		p.Labels = append(p.Labels, plotLabel{0, y + 13, fmt.Sprintf("%s: %s", rules.Shorten(rules.Printable(all[i].Name), 100), counted(all[i].Sum()))})
+		p := rulePlot{Width: plotWidth, Height: 12, Name: rules.Shorten(rules.Printable(all[i].Name), 100), Sum: all[i].Sum()}
 		x := 0.0
 		for _, c := range plottedChanges() {
 			n := all[i].Of(c)
 			if n == 0 {
 				continue
 			}
-			width := float64(n) / float64(most) * p.Width
+			width := max(float64(n)/float64(all[0].Sum())*p.Width, 1)
 			p.Bars = append(p.Bars, bar{
-				X: x, Y: y + 18, Width: max(width, 1), Height: 12, Class: c.String(),
+				X: x, Width: width, Height: p.Height, Class: c.String(),
 				Title: fmt.Sprintf("%s: %s %s", rules.Printable(all[i].Name), counted(n), changeWords(c)),
 			})
 			x += width
 		}
+		plots = append(plots, p)
 	}
-	return p
+	return plots
 }

@@ -32,7 +32,7 @@ func (p *replayProgress) at(done int64) {
 		return
 	}
 	p.last, p.told = p.now(), true
-	fmt.Fprintf(p.to, "\r%s decisions", counted(done))
+	fmt.Fprintf(p.to, "\r%s %s", counted(done), noun(done))
 }
 
 // end takes away what was told.

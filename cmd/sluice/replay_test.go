@@ -146,6 +146,7 @@ func TestReplayExitStatus(t *testing.T) {
 	before, after, empty := policyOf(t, loggedPolicy), policyOf(t, replayedPolicy), t.TempDir()
 	log := loggedIn(t, compiledPolicy(t, before), 100)
 	bad := policyOf(t, badPolicy)
+	service, unlogged := written(t, "sluice.yaml", "journal: {dir: "+log+"}\n"), written(t, "sluice.yaml", "default: accept\n")
 	for _, tc := range []struct {
 		name   string
 		args   []string
@@ -169,7 +170,13 @@ func TestReplayExitStatus(t *testing.T) {
 		{"mistakes", []string{"--policies", bad, "--from", log}, 2, "", `"mode" cannot be`},
 		{"no log", []string{"--policies", after, "--from", filepath.Join(empty, "x")}, 2, "", "the decision log"},
 		{"an empty folder", []string{"--policies", after, "--from", empty}, 2, "", "no segment of a decision log"},
-		{"an empty name", []string{"--policies", after, "--from", ""}, 2, "", "--policies and --from must not be empty"},
+		{"an empty name", []string{"--policies", after, "--from", ""}, 2, "", "which log? Say --from LOG"},
+		{"the log of the service", []string{"--policies", after, "--config", service}, 0, "newly refused", ""},
+		{"a service without a log", []string{"--policies", after, "--config", unlogged}, 2, "", "has no journal.dir"},
+		{"by the name that other commands have for it", []string{"--policies", after, "--dir", log}, 0, "newly refused", ""},
+		{"nothing, and a limit", []string{"--policies", after, "--from", log, "--since", "2030-01-01", "--max-undecidable", "5%"}, 2, "0 decisions", "so that no --max says anything"},
+		{"nothing, and a limit of none", []string{"--policies", after, "--from", log, "--since", "2030-01-01", "--max-newly-refused", "0"}, 2, "0 decisions", "so that no --max says anything"},
+		{"a window that is none", []string{"--policies", after, "--from", log, "--since", "2026-11-03", "--until", "2026-11-03"}, 2, "", "--since and --until: nothing is from"},
 		{"a page nowhere", []string{"--policies", after, "--from", log, "--html", filepath.Join(empty, "x", "y.html")}, 2, "", "the page"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -184,7 +191,7 @@ func TestReplayExitStatus(t *testing.T) {
 // Lines that are no records, and what the log says of itself, are counted apart.
 func TestReplayOfADamagedLog(t *testing.T) {
 	policy := policyOf(t, loggedPolicy)
-	dir := loggedIn(t, compiledPolicy(t, policy), 10)
+	dir := loggedIn(t, compiledPolicy(t, policy), 40)
 	file := filepath.Join(t.TempDir(), "log.jsonl")
 	var lines []string
 	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
@@ -205,12 +212,19 @@ func TestReplayOfADamagedLog(t *testing.T) {
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	whole := strings.Join(lines, "\n") + "\n"
+	if got := runsOn(t, whole, "replay", "--policies", policyOf(t, strings.Replace(loggedPolicy, "[exe]", "[mov, mxf, txt]", 1)), "--from", "-", "--max-newly-refused", "0"); got.status != 1 || !strings.Contains(got.err, "standard input, line 43: this is no record") {
+		t.Errorf("what changes too much comes first: status %d\n%s", got.status, got.err)
+	}
 	got := runs(t, "replay", "--policies", policy, "--from", file, "--format=json")
+	if got.status != 2 || strings.Count(got.err, "log.jsonl, line ") != 3 || !strings.Contains(got.err, "3 places of the log could not be read") {
+		t.Errorf("what could not be read is passed over: status %d\n%s", got.status, got.err)
+	}
 	var report policies.ReplayReport
 	if err := json.Unmarshal([]byte(got.out), &report); err != nil {
 		t.Fatal(err, got.err)
 	}
-	if report.Decisions != 10 || report.Unreadable != 3 || report.Lost != 5 || report.Unasked != 7 {
+	if report.Decisions != 40 || report.Unreadable != 3 || report.Lost != 5 || report.Unasked != 7 {
 		t.Errorf("%d decisions, %d unreadable, %d lost, %d unasked", report.Decisions, report.Unreadable, report.Lost, report.Unasked)
 	}
 }

@@ -83,6 +83,14 @@ func counted(n int64) string {
 	return text
 }
 
+// noun is what is counted.
+func noun(n int64) string {
+	if n == 1 {
+		return "decision"
+	}
+	return "decisions"
+}
+
 // verdictText tells an answer.
 func verdictText(v *policies.ReplayVerdict) string {
 	if v.Verdict == "accept" {
@@ -107,7 +115,7 @@ const replayTextRows = 10
 // writeReplayText prints a report for a person.
 func writeReplayText(w io.Writer, r *policies.ReplayReport) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s decisions", counted(r.Decisions))
+	fmt.Fprintf(&b, "%s %s", counted(r.Decisions), noun(r.Decisions))
 	if r.Decisions > 0 {
 		fmt.Fprintf(&b, " from %s to %s", r.First.UTC().Format(time.RFC3339), r.Last.UTC().Format(time.RFC3339))
 	}

@@ -3,8 +3,8 @@
 // Command bench measures sluice against the floor: a bare echo handler that
 // reads the body and answers 200. Both servers run on one core and wrk on
 // another, in turns, so that what disturbs the machine disturbs both. It also
-// measures decisions beside scanners, and looks into files against the commands
-// that do the same. It needs wrk and taskset; what wants clamd, clamdscan or file
+// measures decisions beside scanners, looks into files against the commands that do
+// the same, and how fast a decision log is replayed. It needs wrk and taskset; what wants clamd, clamdscan or file
 // is left out where they are not installed, and says so.
 package main
 
@@ -114,6 +114,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		printTable(out, b.rows)
 	}
 	if err := b.content(ctx); err != nil {
+		return err
+	}
+	if err := b.replay(ctx); err != nil {
 		return err
 	}
 	if o.noMicro {

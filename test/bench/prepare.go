@@ -48,7 +48,9 @@ func (b *bench) prepare(ctx context.Context) error {
 		return err
 	}
 	b.say("building")
-	for _, program := range []struct{ name, source string }{{"sluice", "./cmd/sluice"}, {"floor", "./test/floor"}, {"content", "./test/bench/content"}} {
+	for _, program := range []struct{ name, source string }{
+		{"sluice", "./cmd/sluice"}, {"floor", "./test/floor"}, {"content", "./test/bench/content"}, {"replay", "./test/bench/replay"},
+	} {
 		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program(program.name), program.source)
 		build.Dir, build.Env = b.root, append(os.Environ(), "CGO_ENABLED=0")
 		if text, err := build.CombinedOutput(); err != nil {

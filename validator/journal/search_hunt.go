@@ -125,11 +125,10 @@ func (h *Indicators) Of(r *Record) []int32 {
 
 // appendNetworks appends the networks that an address is in.
 func (h *Indicators) appendNetworks(has []int32, text string) []int32 {
-	a, err := netip.ParseAddr(text)
+	a, err := parseAddress(text)
 	if err != nil || h.networks.Size() == 0 {
 		return has
 	}
-	a = a.Unmap().WithZone("")
 	for _, n := range h.networks.Supernets(netip.PrefixFrom(a, a.BitLen())) {
 		has = append(has, n)
 	}

@@ -43,6 +43,7 @@ func TestHunt(t *testing.T) {
 		{"an address, with a comment", "203.0.113[.]7 # c2", []string{"7: 203.0.113[.]7", "207: 203.0.113[.]7"}},
 		{"an address within a network", "192.0.2.55\n192.0.2.0/26", []string{"55: 192.0.2.55", "55: 192.0.2.0/26", "56: 192.0.2.0/26"}},
 		{"addresses of IPv6", "2001:DB8::57\n# 203.0.113.7", []string{"57: 2001:DB8::57"}},
+		{"addresses that the server wrote in other ways", "192.0.2.159\n2001:db8::58\nfe80::60", []string{"58: 2001:db8::58", "59: 192.0.2.159", "60: fe80::60"}},
 		{"a name", "CLIP-0013.MOV", []string{"13: CLIP-0013.MOV"}},
 		{"a name with quotes", `invoice "1".exe`, []string{`66: invoice "1".exe`}},
 		{"names with wildcards", "clip-00?9.mov\n*.exe", []string{

@@ -40,6 +40,12 @@ func oddities(n int, e *rules.Event, d *rules.Decision) {
 		e.ClientIP = "::ffff:c000:0238"
 	case 57:
 		e.ClientIP = "2001:db8::57"
+	case 58:
+		e.ClientIP = "2001:DB8:0::0058"
+	case 59:
+		e.ClientIP = "0:0:0:0:0:FFFF:192.0.2.159"
+	case 60:
+		e.ClientIP = "FE80::60%eth0"
 	case 66:
 		e.File = rules.ParsePath(`C:\Drop\Invoice "1".EXE`)
 	case 67:
@@ -116,10 +122,17 @@ func TestSearch(t *testing.T) {
 		{"an address that tags have", Query{ClientIP: []string{"10.0.0.1"}}, n()},
 		{"an address that the server wrote as IPv6", Query{ClientIP: []string{"192.0.2.55"}}, n(55)},
 		{"an address that the server wrote as IPv6 in hex", Query{ClientIP: []string{"192.0.2.56"}}, n(56)},
-		{"a network", Query{ClientIP: []string{"192.0.2.0/24", "2001:db8::/32"}}, n(55, 56, 57)},
+		{"a network", Query{ClientIP: []string{"192.0.2.0/24", "2001:db8::/32"}}, n(55, 56, 57, 58, 59)},
+		{"an address in small letters, and with zeros left out", Query{ClientIP: []string{"2001:db8::58"}}, n(58)},
+		{"an address in capital letters, and with zeros", Query{ClientIP: []string{"2001:0DB8:0::57"}}, n(57)},
+		{"an IPv4 address in IPv6", Query{ClientIP: []string{"::ffff:192.0.2.159"}}, n(59)},
+		{"an IPv4 address that the server wrote as IPv6 with zeros", Query{ClientIP: []string{"192.0.2.159"}}, n(59)},
+		{"an address with a zone", Query{ClientIP: []string{"fe80::60"}}, n(60)},
+		{"a network of addresses with zones", Query{ClientIP: []string{"fe80::/10"}}, n(60)},
 		{"a phase", Query{Phase: []string{"stop", "unknown"}}, n(77, 88)},
 		{"a window", Query{From: noon.Add(10 * time.Second), To: noon.Add(13 * time.Second)}, n(10, 11, 12)},
 		{"an expression", Query{Where: `record.event.size == 5000 || record.event.file.endsWith(".EXE")`}, n(5, 66)},
+		{"an expression with units, as policies have them", Query{Where: `record.event.size == 5 * KB || record.time == timestamp("2026-03-14T10:00:03Z") + 2 * hour && record.event.file.segments().size() > 0`}, n(3, 5)},
 		{"an expression about steps", Query{Where: `record.steps.exists(s, s.outcome == "refused" && s.saw == "clip-0013.mov")`}, n(13)},
 		{"an expression about facts", Query{Where: `record.facts.types[0] == "application/pdf"`}, n(44)},
 		{"an expression about time", Query{Where: `record.time < timestamp("2026-03-14T12:00:02Z") && record.verdict == "accept"`}, n(0, 1)},
@@ -159,7 +172,7 @@ func TestSearchIsRightAgainstAnotherWay(t *testing.T) {
 			Verdict: some(t, "verdict", []string{Accept, Reject}), User: some(t, "user", []string{"partner-1", "partner-2", "*-3", "a*y", "nobody"}),
 			Rule: some(t, "rule", []string{"finished-video-only", "*video*", "large"}), Phase: some(t, "phase", []string{"start", "stop", "unknown"}),
 			File:     some(t, "file", []string{"**/*.mov", "**/*.exe", "/ingest/*/clip-00?7.mov", "C:/**", "**/film-3/**"}),
-			ClientIP: some(t, "client_ip", []string{"203.0.113.7", "203.0.113.0/28", "192.0.2.0/24", "2001:db8::57"}),
+			ClientIP: some(t, "client_ip", []string{"203.0.113.7", "203.0.113.0/28", "192.0.2.0/24", "192.0.2.159", "2001:db8::57", "2001:db8::58", "fe80::60"}),
 		}
 		if rapid.Bool().Draw(t, "has a window") {
 			q.From = noon.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "from")) * time.Second)
@@ -173,9 +186,9 @@ func TestSearchIsRightAgainstAnotherWay(t *testing.T) {
 			a, err := netip.ParseAddr(r.Event.ClientIP)
 			inside := len(q.ClientIP) == 0 || err == nil && slices.ContainsFunc(q.ClientIP, func(text string) bool {
 				if !strings.Contains(text, "/") {
-					return a.Unmap() == netip.MustParseAddr(text)
+					return a.Unmap().WithZone("") == netip.MustParseAddr(text)
 				}
-				return netip.MustParsePrefix(text).Contains(a.Unmap())
+				return netip.MustParsePrefix(text).Contains(a.Unmap().WithZone(""))
 			})
 			return inside && anyGlob(q.Verdict, r.Verdict) && anyGlob(q.User, r.Event.User) && anyGlob(q.Rule, r.Rule) && anyGlob(q.Phase, r.Event.Phase) &&
 				(len(q.File) == 0 || r.Event.File != "" && paths.Match(rules.ParsePath(r.Event.File).Slash)) &&
@@ -324,6 +337,8 @@ func TestQueryMistakes(t *testing.T) {
 		{Query{Where: "verdict == 'x'"}, `where: column 1: there is no "verdict"; write record.verdict, record.event.user and so on`},
 		{Query{Where: "record.took_us + 1"}, "where: this is of the type int, and must be true or false: compare it with something"},
 		{Query{Where: "record."}, "where: column 8: "},
+		{Query{Where: strings.Repeat("true && ", 2000) + "true"}, "where: expression code point size exceeds limit: size: 16004, limit 10000"},
+		{Query{Where: strings.Repeat("(", 100) + "true" + strings.Repeat(")", 100)}, "where: expression recursion limit exceeded: 64"},
 	}
 	for _, row := range rows {
 		_, err := row.q.Compile()

@@ -1,49 +1,24 @@
 package journal
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/sluiceproject/sluice/rules"
 )
 
-// recordAdapter gives CEL the values of a record and of its tags and facts.
-type recordAdapter struct{ types.Adapter }
+// recordAdapter gives CEL a record, and the values of its tags and facts.
+type recordAdapter struct{ rules.TreeAdapter }
 
 // NativeToValue implements types.Adapter.
 func (a recordAdapter) NativeToValue(value any) ref.Val {
-	switch v := value.(type) {
-	case ref.Val:
-		return v
-	case *Record:
-		return opaque{v, recordType}
-	case string:
-		return types.String(v)
-	case bool:
-		return types.Bool(v)
-	case nil:
-		return types.NullValue
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return types.Int(n)
-		}
-		f, err := v.Float64()
-		if err != nil {
-			return types.NewErr("a number is out of range")
-		}
-		return types.Double(f)
-	case map[string]any:
-		return types.NewStringInterfaceMap(a, v)
-	case []any:
-		return types.NewDynamicList(a, v)
-	default:
-		if a.Adapter == nil {
-			return types.NewErr("a %T is no value", value)
-		}
-		return a.Adapter.NativeToValue(value)
+	if r, ok := value.(*Record); ok {
+		return opaque{r, recordType}
 	}
+	return a.TreeAdapter.NativeToValue(value)
 }
 
 // opaque is a part of a record as a value of CEL, of which only fields can be

@@ -7,19 +7,13 @@ import (
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/ext"
 
 	"github.com/sluiceproject/sluice/rules"
 )
 
-// Limits of an expression: its length in characters, how deep it may be nested, and
-// what evaluating it may cost for one record, in CEL's units of about one for each
-// operation.
-const (
-	maxWhere     = 10_000
-	maxWhereDeep = 64
-	maxWhereCost = 1_000_000
-)
+// maxWhereCost is what evaluating an expression may cost for one record, in CEL's
+// units of about one for each operation.
+const maxWhereCost = 1_000_000
 
 // where is a compiled expression about a record.
 type where struct{ program cel.Program }
@@ -30,17 +24,12 @@ func compileWhere(text string) (*where, error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := cel.NewCustomEnv(
-		cel.StdLib(), ext.Strings(), cel.OptionalTypes(),
+	env, err := cel.NewCustomEnv(append(
+		rules.ExpressionOptions(),
 		cel.CustomTypeProvider(newRecordProvider(registry)),
-		cel.CustomTypeAdapter(recordAdapter{registry}),
-		cel.CrossTypeNumericComparisons(true),
-		cel.DefaultUTCTimeZone(true),
-		cel.ParserExpressionSizeLimit(maxWhere),
-		cel.ParserRecursionLimit(maxWhereDeep),
-		cel.ASTValidators(cel.ValidateDurationLiterals(), cel.ValidateTimestampLiterals(), cel.ValidateRegexLiterals()),
+		cel.CustomTypeAdapter(recordAdapter{rules.TreeAdapter{Adapter: registry}}),
 		cel.Variable("record", cel.ObjectType(recordType)),
-	)
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("expressions: %w", err)
 	}
@@ -77,7 +66,11 @@ func explainWhere(issues *cel.Issues) error {
 		name, _, _ = strings.Cut(name, "'")
 		message = fmt.Sprintf("there is no %q; write record.verdict, record.event.user and so on", name)
 	}
-	return &QueryError{"where", fmt.Sprintf("column %d: %s", first.Location.Column()+1, rules.Printable(rules.Shorten(message, 400)))}
+	message = rules.Printable(rules.Shorten(message, 400))
+	if column := first.Location.Column() + 1; column > 0 { // What is wrong with all of it has no place.
+		message = fmt.Sprintf("column %d: %s", column, message)
+	}
+	return &QueryError{"where", message}
 }
 
 // errNoAnswer says that an expression gave something else than an answer.

@@ -26,6 +26,7 @@ func main() {
 	flag.IntVar(&b.decisions, "n", 1_000_000, "decisions to record")
 	flag.StringVar(&b.binary, "sluice", "bin/sluice", "the `command` to measure")
 	flag.StringVar(&b.policies, "policies", "policies/examples", "`folder` of the shipped policies")
+	flag.StringVar(&b.core, "core", "0", "`number` of the core that it runs on")
 	flag.Parse()
 	if err := b.run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "replay:", err)
@@ -37,6 +38,7 @@ func main() {
 type bench struct {
 	decisions        int
 	binary, policies string
+	core             string
 	out              io.Writer
 }
 
@@ -136,7 +138,7 @@ func (b *bench) replay(ctx context.Context, candidate, log string) (*policies.Re
 	if err != nil {
 		return nil, err
 	}
-	command := exec.CommandContext(ctx, "taskset", "-c", "0", binary, "replay", "--policies", candidate, "--from", log, "--format", "json")
+	command := exec.CommandContext(ctx, "taskset", "-c", b.core, binary, "replay", "--policies", candidate, "--from", log, "--format", "json")
 	command.Stderr = os.Stderr
 	text, err := command.Output()
 	if err != nil {

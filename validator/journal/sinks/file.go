@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // File is a file to which lines are appended, for whatever reads its end. It is
@@ -75,18 +76,38 @@ func (o *fileOut) ready() (size int64, err error) {
 		_ = o.file.Close() // All of it was written; the next write tells of a disk that fails.
 		o.file = nil
 	}
-	if info, err := os.Stat(o.Path); err == nil && !info.Mode().IsRegular() {
+	info, err := os.Stat(o.Path)
+	if err == nil && !info.Mode().IsRegular() {
 		return 0, fmt.Errorf("%s is not a plain file", o.Path)
 	}
+	made := errors.Is(err, fs.ErrNotExist)
 	file, err := os.OpenFile(o.Path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o640) //nolint:gosec // The agent that reads it is in the group of the service.
 	if err != nil {
 		return 0, fmt.Errorf("opening the file: %w", err)
 	}
-	if size, err = endLine(file); err != nil {
+	size, err = endLine(file)
+	if err == nil && made && o.Fsync {
+		err = syncFolder(filepath.Dir(o.Path))
+	}
+	if err != nil {
 		return 0, errors.Join(err, file.Close())
 	}
 	o.file = file
 	return size, nil
+}
+
+// syncFolder has the names of a folder's files on disk: one that was made just now
+// may not be there after a power cut, whatever was written to it.
+func syncFolder(name string) error {
+	folder, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("the file's folder: %w", err)
+	}
+	defer folder.Close()
+	if err := folder.Sync(); err != nil {
+		return fmt.Errorf("the file's folder: %w", err)
+	}
+	return nil
 }
 
 // endLine ends a line that was being written when the service stopped.

@@ -4,19 +4,18 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sluiceproject/sluice/peers"
 )
 
 // HTTP is a receiver of batches by HTTP. It is asked without a proxy, and no
@@ -67,26 +66,7 @@ type httpOut struct {
 // CheckURL says what is wrong with the URL of a receiver. It shows nothing of the
 // URL itself, which may hold a secret.
 func CheckURL(text string) error {
-	at, err := url.Parse(text)
-	switch {
-	case err != nil || at.Hostname() == "" || at.Opaque != "":
-		return errors.New("this is no URL of the form https://host/path")
-	case at.User != nil:
-		return errors.New("a user and a password do not belong here; use token_file or header_files")
-	case at.Fragment != "":
-		return errors.New("what follows the # of a URL is never sent; leave it out")
-	case at.Scheme == "https", at.Scheme == "http" && isLocal(at.Hostname()):
-		return nil
-	case at.Scheme == "http":
-		return errors.New("http can be read and changed on the way; use https, or http for a receiver on this machine")
-	default:
-		return errors.New("records are posted by https")
-	}
-}
-
-func isLocal(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
+	return peers.CheckURL(text, "a receiver", "use token_file or header_files")
 }
 
 func newHTTPOut(h *HTTP, instance string, now func() time.Time) (*httpOut, error) {
@@ -107,24 +87,12 @@ func newHTTPOut(h *HTTP, instance string, now func() time.Time) (*httpOut, error
 	if _, err := o.header(); err != nil {
 		return nil, err
 	}
-	secure, err := tlsConfig(h.CAFile, h.CertFile, h.KeyFile)
+	secure, err := peers.TLS(h.CAFile, h.CertFile, h.KeyFile)
 	if err != nil {
 		return nil, err
 	}
-	o.transport = o.newTransport(secure)
+	o.transport = peers.Transport(secure, o.Timeout, 1)
 	return o, nil
-}
-
-func (o *httpOut) newTransport(secure *tls.Config) *http.Transport {
-	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: o.Timeout}).DialContext,
-		TLSClientConfig:        secure,
-		TLSHandshakeTimeout:    o.Timeout,
-		MaxConnsPerHost:        1,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: maxAnswer,
-		DisableCompression:     true,
-	}
 }
 
 // header returns what is sent before every batch.
@@ -199,12 +167,12 @@ func (o *httpOut) post(ctx context.Context, batch []item) (answer, error) {
 	request.Header = header
 	response, err := o.transport.RoundTrip(request)
 	if err != nil {
-		return answer{}, fmt.Errorf("posting a batch: %w", err)
+		return answer{}, fmt.Errorf("posting a batch: %w", peers.Discreet(ctx, err))
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return answer{}, fmt.Errorf("reading the answer to a batch: %w", err)
+		return answer{}, fmt.Errorf("reading the answer to a batch: %w", peers.Discreet(ctx, err))
 	}
 	return answer{response.StatusCode, text, o.retryAfter(response.Header.Get("Retry-After"))}, nil
 }

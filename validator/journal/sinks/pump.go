@@ -75,7 +75,8 @@ type pump struct {
 	done   <-chan struct{} // closed when the end is near
 
 	batch    []item
-	size     int // of batch, in bytes
+	held     *item // the first that has no room in batch
+	size     int   // of batch, in bytes
 	read     mark
 	settle   time.Duration // how long what was sent may be lost still
 	sent     []sending
@@ -87,7 +88,6 @@ type pump struct {
 	failures int  // in a row
 
 	needs atomic.Uint64
-
 	mu    sync.Mutex
 	stats Stats
 }

@@ -95,25 +95,42 @@ func (p *pump) fill() (full bool, err error) {
 		if p.o.Last != nil && p.read.seq >= p.o.Last() {
 			return false, nil
 		}
-		e, err := p.follow.next()
+		i, takes, err := p.next()
 		if errors.Is(err, errEnd) {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		p.read = mark{e.seq, e.hash}
-		if !p.sink.Filter.takes(&e.record) {
+		if takes && len(p.batch) > 0 && p.size+len(i.text) > p.sink.BatchBytes {
+			p.held = &i
+			return true, nil
+		}
+		p.read = mark{i.seq, i.hash}
+		if !takes {
 			p.count(func(s *Stats) { s.Filtered++ })
 			continue
 		}
-		text := p.sink.Fields.document(&e)
-		if p.sink.Fields != FieldsOwn {
-			e.line = nil
-		}
-		p.batch = append(p.batch, item{e, text})
-		p.size += len(text)
+		p.batch = append(p.batch, i)
+		p.size += len(i.text)
 	}
+}
+
+// next returns the next record as it is sent, and whether it is.
+func (p *pump) next() (i item, takes bool, err error) {
+	if p.held != nil {
+		i, p.held = *p.held, nil
+		return i, true, nil
+	}
+	e, err := p.follow.next()
+	if err != nil || !p.sink.Filter.takes(&e.record) {
+		return item{entry: e}, false, err
+	}
+	text := p.sink.Fields.document(&e)
+	if p.sink.Fields != FieldsOwn {
+		e.line = nil
+	}
+	return item{e, text}, true, nil
 }
 
 // unread handles an error of reading the log. What was read is sent nevertheless.
@@ -130,7 +147,7 @@ func (p *pump) unread(err error) (more bool) {
 
 // goBack forgets what was read and begins again where all is known to have arrived.
 func (p *pump) goBack() {
-	p.batch, p.size, p.sent = nil, 0, nil
+	p.batch, p.held, p.size, p.sent = nil, nil, 0, nil
 	for !p.begin() && !p.closing() {
 		p.o.pause(p.done, p.wait(&failure{}))
 	}

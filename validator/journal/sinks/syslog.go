@@ -3,16 +3,16 @@ package sinks
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sluiceproject/sluice/peers"
 )
 
 // Syslog is a receiver of syslog messages by RFC 5424, over TCP (RFC 6587, octets
@@ -107,32 +107,9 @@ func newSyslogOut(s *Syslog, instance string, now func() time.Time) (*syslogOut,
 		o.timeout = 30 * time.Second
 	}
 	if secure {
-		o.tls, err = tlsConfig(s.CAFile, s.CertFile, s.KeyFile)
+		o.tls, err = peers.TLS(s.CAFile, s.CertFile, s.KeyFile)
 	}
 	return o, err
-}
-
-// tlsConfig reads what a client of TLS needs.
-func tlsConfig(caFile, certFile, keyFile string) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if caFile != "" {
-		text, err := os.ReadFile(caFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading the CA file: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("the CA file %s has no certificate in PEM form", caFile)
-		}
-	}
-	if certFile != "" || keyFile != "" {
-		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading the certificate and its key: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
 }
 
 // deliver implements destination.
