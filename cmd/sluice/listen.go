@@ -18,12 +18,8 @@ type listening struct {
 	server   *http.Server
 }
 
-// open listens on an address; the caller sets the server's handler.
-func open(address string, limits validator.Limits, connections *validator.Connections, log *zap.Logger) (*listening, error) {
-	inner, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, err
-	}
+// open serves a listener; the caller sets the server's handler.
+func open(inner net.Listener, limits validator.Limits, connections *validator.Connections, log *zap.Logger) (*listening, error) {
 	errorLog, err := zap.NewStdLogAt(log.Named("http"), zap.WarnLevel)
 	if err != nil {
 		return nil, errors.Join(err, inner.Close())

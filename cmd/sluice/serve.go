@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
@@ -96,6 +97,7 @@ type server struct {
 	shared   sharedState
 	decides  validator.Decider
 	registry *prometheus.Registry
+	sockets  sockets
 	service  *listening
 	admin    *listening
 	draining atomic.Bool
@@ -164,6 +166,7 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer stopWatching()
 	go s.reloadOnChange(watching)
 	go s.reloadOnSignal(watching, hangup)
+	go s.watched(watching)
 
 	failed := make(chan error, 3)
 	for _, l := range s.listeners() {
@@ -173,6 +176,7 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 		zap.String("policies", s.policies), zap.String("default", s.defaultVerdict()))
 	s.tokensReady()
 	s.journalReady()
+	s.tellReady()
 	select {
 	case err := <-failed:
 		return errors.Join(err, s.drain())
@@ -183,6 +187,7 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 
 func (s *server) drain() error {
 	s.draining.Store(true)
+	s.tell(daemon.SdNotifyStopping)
 	s.log.Info("shutting down", zap.Duration("delay", s.shutdownDelay), zap.Duration("timeout", s.shutdownTimeout))
 	<-time.After(s.shutdownDelay)
 	ctx, cancel := context.WithTimeout(context.Background(), s.shutdownTimeout)
@@ -216,7 +221,7 @@ func (s *server) reloadOnSignal(ctx context.Context, hangup <-chan os.Signal) {
 		case <-ctx.Done():
 			return
 		case <-hangup:
-			_ = s.live.Reload() // Logged by policiesChanged.
+			s.reloaded(s.live.Reload)
 		}
 	}
 }

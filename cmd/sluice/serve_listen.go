@@ -25,11 +25,15 @@ func (s *server) listeners() []*listening {
 // listen opens the listeners.
 func (s *server) listen() error {
 	connections := validator.NewConnections(s.limits.Connections, s.turnedAway.Inc, s.unread)
-	service, err := open(s.config.listen, s.limits, connections, s.log.Logger)
+	var err error
+	if s.sockets, err = inheritSockets(); err != nil {
+		return err
+	}
+	service, err := s.openListener(socketService, s.config.listen, connections)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	admin, err := open(s.config.admin, s.limits, validator.NewConnections(maxAdmin, func() {}, func(net.Addr) {}), s.log.Logger)
+	admin, err := s.openListener(socketAdmin, s.config.admin, validator.NewConnections(maxAdmin, func() {}, func(net.Addr) {}))
 	if err != nil {
 		return errors.Join(fmt.Errorf("--admin: %w", err), service.close())
 	}
@@ -45,10 +49,19 @@ func (s *server) listen() error {
 		Degraded:  s.degraded, Draining: s.draining.Load, Log: s.log.Logger, Registry: s.registry,
 	})
 	s.service, s.admin = service, admin
-	if err := s.listenTokens(); err != nil {
+	if err := errors.Join(s.listenTokens(), s.sockets.unused()); err != nil {
 		return errors.Join(err, service.close(), admin.close())
 	}
 	return nil
+}
+
+// openListener serves a socket of systemd, or listens on an address.
+func (s *server) openListener(name, address string, connections *validator.Connections) (*listening, error) {
+	inner, err := s.sockets.bind(name, address)
+	if err != nil {
+		return nil, err
+	}
+	return open(inner, s.limits, connections, s.log.Logger)
 }
 
 // degraded tells what does not work beside the policies, a line each.

@@ -175,7 +175,7 @@ func (s *server) listenTokens() error {
 		return nil
 	}
 	connections := validator.NewConnections(s.limits.Connections, s.turnedAway.Inc, s.unread)
-	own, err := open(s.tokens.listen, s.limits, connections, s.log.Logger)
+	own, err := s.openListener(socketTokens, s.tokens.listen, connections)
 	if err != nil {
 		return fmt.Errorf("tokens.listen: %w", err)
 	}
