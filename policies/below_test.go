@@ -158,7 +158,7 @@ func TestAFolderIsGrantedOnlyIfEveryPathInItIs(t *testing.T) {
 // TestGrantsOfTests: what a grant of a test says is what the rule finds.
 func TestGrantsOfTests(t *testing.T) {
 	s, err := policies.Compile(set("p.yaml", policy("p", "rules:\n  - {name: g, grant: {required: true}}\n")),
-		policies.Options{Kinds: rules.Builtin(), Env: rules.Env{Grants: policies.StandInGrants()}})
+		policies.Options{Kinds: rules.Builtin(), Env: rules.Env{Grants: policies.StandInGrants(), Counters: policies.StandInCounters()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,6 +76,13 @@ func Compile(fsys fs.FS, o Options) (*Snapshot, error) {
 	return snapshot, nil
 }
 
+// envOf returns what a rule needs from outside.
+func (c *compiler) envOf(policy, rule string) rules.Env {
+	env := c.env
+	env.Policy, env.Rule = policy, rule
+	return env
+}
+
 // sharedZones loads each time zone once.
 func sharedZones() func(name string) (*time.Location, error) {
 	var zones sync.Map

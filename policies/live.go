@@ -19,6 +19,8 @@ import (
 type Status struct {
 	// Snapshot is the set in force.
 	Snapshot *Snapshot
+	// Number is which revision of the policy store it is, 0 if it is from elsewhere.
+	Number uint64
 	// Loaded is when it came into force.
 	Loaded time.Time
 	// Err is why the last reload changed nothing, nil if it succeeded.
@@ -30,7 +32,6 @@ type Status struct {
 // Live keeps the policy set of a directory in force. Decide is safe for
 // concurrent use with Reload and Watch, and never waits for them.
 type Live struct {
-	dir      string
 	seed     maphash.Seed
 	options  Options
 	now      func() time.Time
@@ -39,6 +40,7 @@ type Live struct {
 
 	reload sync.Mutex // one reload at a time
 	mu     sync.Mutex // guards what follows
+	dir    string
 	status Status
 	seen   signature // of the directory as last compiled
 }
@@ -47,23 +49,29 @@ type Live struct {
 // did something or failed anew, and may be nil. The error is document.Faults if
 // the set has mistakes.
 func Open(dir string, o Options, now func() time.Time, changed func(Status)) (*Live, error) {
+	return OpenNumber(dir, 0, o, now, changed)
+}
+
+// OpenNumber does the same with a directory that has a revision of the policy
+// store. Switch moves on to others.
+func OpenNumber(dir string, number uint64, o Options, now func() time.Time, changed func(Status)) (*Live, error) {
 	l := &Live{dir: dir, seed: maphash.MakeSeed(), options: o, now: now, changed: changed}
 	if l.changed == nil {
 		l.changed = func(Status) {}
 	}
-	snapshot, err := l.load()
+	snapshot, err := l.load(dir)
 	if err != nil {
 		return nil, err
 	}
-	l.use(snapshot)
+	l.use(snapshot, number)
 	return l, nil
 }
 
 // CheckDir compiles the set of a directory once. Faults name files by their
 // path from where the caller stands.
 func CheckDir(dir string, o Options) (*Snapshot, error) {
-	l := &Live{dir: dir, seed: maphash.MakeSeed(), options: o}
-	return l.load()
+	l := &Live{seed: maphash.MakeSeed(), options: o}
+	return l.load(dir)
 }
 
 // Decide answers an event by the set in force.
@@ -76,33 +84,6 @@ func (l *Live) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.status
-}
-
-// Reload compiles the directory now and puts it in force if it is without
-// mistakes; if not, nothing changes and the mistakes are returned and kept in
-// the status. A set that is the same as the one in force is left alone.
-func (l *Live) Reload() error {
-	l.reload.Lock()
-	defer l.reload.Unlock()
-	snapshot, err := l.load()
-	if err != nil {
-		l.failed(err)
-		return err
-	}
-	if current := l.Status(); current.Err == nil && current.Snapshot.Revision == snapshot.Revision {
-		return nil
-	}
-	l.use(snapshot)
-	return nil
-}
-
-func (l *Live) use(s *Snapshot) {
-	l.mu.Lock()
-	l.snapshot.Store(s)
-	l.status = Status{Snapshot: s, Loaded: l.now()}
-	status := l.status
-	l.mu.Unlock()
-	l.changed(status)
 }
 
 func (l *Live) failed(err error) {
@@ -127,11 +108,11 @@ var errUnsteady = errors.New("the folder keeps changing while it is read; try ag
 
 // load compiles the directory as it was at one moment: if anything in it
 // changed meanwhile, what was read is thrown away.
-func (l *Live) load() (*Snapshot, error) {
+func (l *Live) load(dir string) (*Snapshot, error) {
 	options := l.options
 	options.Previous = l.snapshot.Load()
 	for range attempts {
-		snapshot, at, err := l.compile(options)
+		snapshot, at, err := l.compile(dir, options)
 		if errors.Is(err, errUnsteady) {
 			continue
 		}
@@ -140,26 +121,26 @@ func (l *Live) load() (*Snapshot, error) {
 		}
 		return snapshot, err
 	}
-	return nil, document.Faults{{File: l.dir, Message: errUnsteady.Error()}}
+	return nil, document.Faults{{File: dir, Message: errUnsteady.Error()}}
 }
 
 // compile opens the directory as a root, out of which no link leads, and
-// compiles it. If l.dir is itself a link, it may lead elsewhere meanwhile: what
+// compiles it. If dir is itself a link, it may lead elsewhere meanwhile: what
 // was opened is what is looked at before and after.
-func (l *Live) compile(o Options) (*Snapshot, signature, error) {
-	root, err := os.OpenRoot(l.dir)
+func (l *Live) compile(dir string, o Options) (*Snapshot, signature, error) {
+	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, signature{}, l.unreadable(err)
+		return nil, signature{}, unreadable(dir, err)
 	}
 	defer root.Close() //nolint:errcheck // It was only read.
 	before, err := sign(root, l.seed)
 	if err != nil {
-		return nil, signature{}, l.unreadable(err)
+		return nil, signature{}, unreadable(dir, err)
 	}
 	snapshot, compileErr := Compile(root.FS(), o)
 	after, err := sign(root, l.seed)
 	if err != nil {
-		return nil, signature{}, l.unreadable(err)
+		return nil, signature{}, unreadable(dir, err)
 	}
 	if before != after {
 		return nil, signature{}, errUnsteady
@@ -167,26 +148,27 @@ func (l *Live) compile(o Options) (*Snapshot, signature, error) {
 	var faults document.Faults
 	if errors.As(compileErr, &faults) {
 		for i := range faults {
-			faults[i].File = filepath.Join(l.dir, faults[i].File)
+			faults[i].File = filepath.Join(dir, faults[i].File)
 		}
 	}
 	return snapshot, after, compileErr
 }
 
-func (l *Live) unreadable(err error) error {
-	return document.Faults{{File: l.dir, Message: fmt.Sprintf("the policy set cannot be read: %s", reason(err))}}
+func unreadable(dir string, err error) error {
+	return document.Faults{{File: dir, Message: fmt.Sprintf("the policy set cannot be read: %s", reason(err))}}
 }
 
 // look returns the directory's signature as it is now.
 func (l *Live) look() (signature, error) {
-	root, err := os.OpenRoot(l.dir)
+	dir := l.folder()
+	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return signature{}, l.unreadable(err)
+		return signature{}, unreadable(dir, err)
 	}
 	defer root.Close() //nolint:errcheck // It was only read.
 	s, err := sign(root, l.seed)
 	if err != nil {
-		return signature{}, l.unreadable(err)
+		return signature{}, unreadable(dir, err)
 	}
 	return s, nil
 }

@@ -41,7 +41,7 @@ type PlannedRule struct {
 	// First is the first of them.
 	Phases []string `json:"phases"`
 	First  string   `json:"first"`
-	// Cost is what the rule reads: metadata, head or file.
+	// Cost is what the rule reads: metadata, store, head or file.
 	Cost string `json:"cost"`
 	// Needs are the settings without which the rule is not decided at any phase of
 	// a transfer, and what else its kind needs.

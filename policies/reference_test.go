@@ -163,7 +163,7 @@ func withFiles(files map[string]string) fstest.MapFS {
 // runAll compiles a set and runs its tests. Every one must come as wanted.
 func runAll(t *testing.T, set fs.FS) (*policies.Snapshot, []policies.Result) {
 	t.Helper()
-	s, err := policies.Compile(set, policies.Options{Kinds: rules.Builtin(), Env: rules.Env{Scanners: policies.StandInScanner, Grants: policies.StandInGrants()}})
+	s, err := policies.Compile(set, policies.Options{Kinds: rules.Builtin(), Env: rules.Env{Scanners: policies.StandInScanner, Grants: policies.StandInGrants(), Counters: policies.StandInCounters()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +327,7 @@ func TestEveryOtherBlockOfThePages(t *testing.T) {
 			t.Run(fmt.Sprintf("%s:%d", strings.TrimPrefix(file, "../"), b.line), func(t *testing.T) {
 				if files := withFiles(set); b.has("tests") {
 					runAll(t, files)
-				} else if _, err := policies.Compile(files, policies.Options{Kinds: rules.Builtin(), Env: rules.Env{Scanners: policies.StandInScanner, Grants: policies.StandInGrants()}}); err != nil {
+				} else if _, err := policies.Compile(files, policies.Options{Kinds: rules.Builtin(), Env: rules.Env{Scanners: policies.StandInScanner, Grants: policies.StandInGrants(), Counters: policies.StandInCounters()}}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -386,7 +386,7 @@ func TestReferenceOfExpressions(t *testing.T) {
 			t.Fatal(err)
 		}
 		set := withFiles(map[string]string{"a.yaml": "version: 1\npolicy: a\nrules:\n- {name: r, expression: " + string(quoted) + "}\n" + "# " + expression})
-		return policies.Compile(set, policies.Options{Kinds: rules.Builtin(), Env: rules.Env{Scanners: policies.StandInScanner, Grants: policies.StandInGrants()}})
+		return policies.Compile(set, policies.Options{Kinds: rules.Builtin(), Env: rules.Env{Scanners: policies.StandInScanner, Grants: policies.StandInGrants(), Counters: policies.StandInCounters()}})
 	}
 	for _, row := range tableOf(t, section, "to say that") {
 		if _, err := compile(strings.Trim(row[1], "`")); err != nil {

@@ -19,7 +19,7 @@ import (
 func candidate(tb testing.TB, text string) *policies.Snapshot {
 	tb.Helper()
 	s, err := policies.Compile(fstest.MapFS{"p.yaml": {Data: []byte(text)}}, policies.Options{
-		Kinds: rules.Builtin(), Env: rules.Env{Scanners: policies.StandInScanner, Grants: policies.StandInGrants()},
+		Kinds: rules.Builtin(), Env: rules.Env{Scanners: policies.StandInScanner, Grants: policies.StandInGrants(), Counters: policies.StandInCounters()},
 	})
 	if err != nil {
 		tb.Fatal(err)

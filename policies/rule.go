@@ -45,7 +45,7 @@ func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, wri
 			scopes = append(scopes, rule.When.Scope)
 		}
 	}
-	compiled, err := kind.Compile(c.env, decoder{doc, at + "/" + kind.Name})
+	compiled, err := kind.Compile(c.envOf(p.Name, spec.Name), decoder{doc, at + "/" + kind.Name})
 	faults = append(faults, place(doc, at+"/"+kind.Name, err)...)
 	faults = append(faults, setPhases(doc, at, rule, spec.On, append(scopes, compiled.Scope))...)
 	rule.Cost, rule.Limits = max(rule.Cost, compiled.Cost), compiled.Limits
@@ -69,7 +69,7 @@ func (c *compiler) compileRule(doc *document.Document, at string, p *Policy, wri
 // a rule that looks into no file, and limits on what is granted when the rule is
 // not asked, unless something is wrong with it that could be why.
 func inVain(doc *document.Document, at string, r *rules.Rule, sound bool) (faults document.Faults) {
-	if r.AcceptPart && r.Cost == rules.Metadata {
+	if r.AcceptPart && r.Cost <= rules.Store {
 		faults = append(faults, doc.AtKey(at+"/on_partial", "this rule looks into no file, so it never looks at a part only").WithHint("leave on_partial out"))
 	}
 	if sound && r.Limits != (rules.GrantLimits{}) && !r.Phases.Has(rules.PhaseRequest) {

@@ -83,12 +83,14 @@ func (s *Snapshot) decide(ctx context.Context, e *rules.Event, content *rules.Co
 	if e.Below {
 		d.Applied = s.applyToAll(e)
 	}
-	for _, i := range candidates {
-		if s.Policies[i].chains[e.Phase][rules.Metadata].Ask(ctx, e, &d) {
-			return d
+	for cost := rules.Metadata; cost <= min(rules.Store, s.dearest); cost++ {
+		for _, i := range candidates {
+			if s.Policies[i].chains[e.Phase][cost].Ask(ctx, e, &d) {
+				return d
+			}
 		}
 	}
-	if s.dearest > rules.Metadata && s.look(ctx, e, content, candidates, &d) {
+	if s.dearest > rules.Store && s.look(ctx, e, content, candidates, &d) {
 		return d
 	}
 	if d.Applied == 0 && !s.acceptByDefault {

@@ -36,13 +36,14 @@ type Case struct {
 
 	event       rules.Event
 	content     *string // of the file; nil if there is none
+	counted     rules.Counted
 	accept      bool
 	refuse      wanted
 	wouldRefuse []wanted
 }
 
 // Given is one key of a test's event, and what it says: a string, a json.Number
-// or, for tags, content and grant, a map[string]any.
+// or, for tags, content, counted and grant, a map[string]any.
 type Given struct {
 	Key   string
 	Value any

@@ -52,6 +52,7 @@ func eventKeys() []eventKey {
 		{"checksum_type", textSchema("The algorithm of the digest, or none.", "sha256"), setAlgorithm},
 		{"file_name_encoding", `{"enum": ["utf8", "utf16"], "description": "The encoding of file names."}`, setText(func(e *rules.Event) *string { return &e.FileNameEncoding })},
 		{contentKey, contentSchema, setContent},
+		{countedKey, countedSchema, setCounted},
 		{"time", `{"type": "string", "minLength": 1, "default": "` + noon + `", "description": "When the event arrives, as RFC 3339 writes times: the clock of rules that ask for it.", "examples": ["2024-03-09T23:30:00+01:00"]}`, setTime},
 	}
 }

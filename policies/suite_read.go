@@ -153,7 +153,7 @@ func (b *suiteBuilder) test(at string, test, defaults map[string]any) Case {
 		}
 	}
 	c.Given = b.given(defaults, own)
-	c.event, c.content = b.eventOf(c.Given), b.contentOf(at, c.Given)
+	c.event, c.content, c.counted = b.eventOf(c.Given), b.contentOf(at, c.Given), countedBefore(c.Given)
 	b.expectations(&c, at, test)
 	return c
 }

@@ -36,6 +36,7 @@ func (r *Result) Passed() bool { return len(r.Differences) == 0 }
 // Run decides the test's event by a policy set and compares.
 func (c *Case) Run(ctx context.Context, s *Snapshot) Result {
 	e := c.event
+	ctx = context.WithValue(ctx, countedBy{}, c.counted)
 	r := Result{Case: c, Event: &e}
 	if c.content != nil {
 		r.Decision = s.decide(ctx, &e, &rules.ContentEnv{Files: inMemory(*c.content)})

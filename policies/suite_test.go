@@ -100,7 +100,8 @@ func TestEventsOfTests(t *testing.T) {
 		{"checksum_type", "SHA2-256", rules.Event{ChecksumType: "SHA2-256"}},
 		{"checksum_type", "none", rules.Event{ChecksumType: "none"}},
 		{"file_name_encoding", "utf8", rules.Event{FileNameEncoding: "utf8"}},
-		{"content", "a film", rules.Event{}}, // It is beside the event; TestContentOfTests looks into it.
+		{"content", "a film", rules.Event{}},                   // It is beside the event; TestContentOfTests looks into it.
+		{"counted", "{files: 9, bytes: 1 GiB}", rules.Event{}}, // So is this; TestWhatWasCountedBefore counts on.
 		{"time", "2024-03-09T23:30:00Z", rules.Event{Received: time.Date(2024, 3, 9, 23, 30, 0, 0, time.UTC)}},
 	} {
 		asked[tc.key] = true

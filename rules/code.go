@@ -23,6 +23,10 @@ const (
 	CodeClient Code = "1006"
 	// CodeJournal: the decision could not be recorded.
 	CodeJournal Code = "1007"
+	// CodeStale: nobody has confirmed for too long that the policies are the newest.
+	CodeStale Code = "1008"
+	// CodeRevoked: the transfer's grant was taken back.
+	CodeRevoked Code = "1009"
 )
 
 // ServiceCode is a code that no rule gives, with what it means and what the
@@ -43,6 +47,8 @@ func ServiceCodes() []ServiceCode {
 		{CodeSelector, "a policy may or may not apply: the event lacks a field that `applies_to` names, or its path has a `..`", "It cannot be told which policy applies to this file. Check its path, or tell the server's administrator."},
 		{CodeClient, "a token is asked for what `upload` or `download` of the client does not allow", "This client may not ask for a token for that path. Ask the server's administrator."},
 		{CodeJournal, "the decision could not be recorded in the decision log, whose `on_error` is reject", "The file validation service could not record this file. Try again, and tell the server's administrator if it happens again."},
+		{CodeStale, "for longer than `policies.max_age` the policy store has not said that the policies are the newest, and `when_older` is refuse", "The file validation service does not know whether its policies are up to date. Tell the server's administrator."},
+		{CodeRevoked, "the transfer's grant was revoked; or for longer than `grants.max_silence` the policy store has not said which are", "This transfer was stopped: its token was revoked. Ask the server's administrator."},
 	}
 }
 

@@ -28,7 +28,7 @@ func (k *granting) recall(e *Event, _ *Facts) (Finding, error) {
 	if slices.Contains(e.Recall.Missing, "tags") {
 		return Finding{}, &UndecidableError{Reason: UndecidableHidden, Field: "tags"}
 	}
-	if _, there := grantText(e); there {
+	if _, there := GrantText(e); there {
 		return Finding{}, &UndecidableError{Reason: UndecidableGrant}
 	}
 	return Finding{Objection: noGrant()}, nil

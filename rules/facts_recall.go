@@ -17,6 +17,8 @@ type Recall struct {
 	// Grant is what came of asking about the event's grant, nil if nobody asked: a
 	// log has no grants, which would let whoever reads it transfer.
 	Grant *RecalledGrant
+	// Quotas are what came of the rules of the kind quota that were asked.
+	Quotas []RecalledQuota
 }
 
 // RecalledGrant is what came of asking about a grant.
@@ -49,6 +51,7 @@ const (
 	UndecidableScanner = "scanner" // the scanner gave no answer about the file
 	UndecidableArchive = "archive" // the summary of the archive does not tell
 	UndecidableGrant   = "grant"   // no rule asked about the grant
+	UndecidableCount   = "count"   // no rule of that name counted the event
 	UndecidableRemote  = "remote"  // the rule asks somebody else
 )
 
@@ -62,6 +65,7 @@ func UndecidableReasons() map[string]string {
 		UndecidableScanner: "the scanner was not asked, or gave no answer",
 		UndecidableArchive: "what was recorded of the archive does not tell",
 		UndecidableGrant:   "the log has no grants, and no rule asked about this one",
+		UndecidableCount:   "the log has nothing of what was counted, and no quota of that name was asked",
 		UndecidableRemote:  "it asks a service",
 	}
 }
@@ -129,7 +133,7 @@ func (r *Rule) remember(e *Event) (o *Objection, looked *Looked, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if r.Cost > Metadata {
+		if r.Cost > Store {
 			looked = &Looked{Coverage: found.Coverage}
 		}
 		if found.Coverage.State == Partial {

@@ -79,9 +79,6 @@ type GrantEnv struct {
 	// without a slash at its end; empty where paths of events are inside it
 	// already, or where none is known.
 	Docroot func(user string) string
-	// Revoked, when not nil, reports whether a grant was taken back. It reads memory
-	// and waits for nobody. The error says that this is not known.
-	Revoked func(g *Grant) (bool, error)
 	// Skew is how far clocks may differ: for so long after its end a grant still
 	// holds, and so long before its beginning already.
 	Skew time.Duration

@@ -55,7 +55,7 @@ func bareOf(path, partial string) string {
 
 // sawGrant tells which grant an event has, and nothing of its text.
 func sawGrant(env *GrantEnv, e *Event) string {
-	text, there := grantText(e)
+	text, there := GrantText(e)
 	switch {
 	case !there:
 		return ""

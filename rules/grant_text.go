@@ -2,10 +2,11 @@ package rules
 
 import "strings"
 
-// grantText returns the grant that an event's tags carry. Tags that cannot be
-// read carry none: they are the client's, who could send such tags on purpose, so
-// that is not something that cannot be told.
-func grantText(e *Event) (text string, there bool) {
+// GrantText returns the grant that an event's tags carry, as it is written there:
+// nobody has verified it. Tags that cannot be read carry none: they are the
+// client's, who could send such tags on purpose, so that is not something that
+// cannot be told. Empty and there is something that is no text.
+func GrantText(e *Event) (text string, there bool) {
 	if !e.Tags.parsed {
 		if text, sure := findGrant(e.Tags.Raw); sure {
 			return text, text != ""

@@ -108,6 +108,9 @@ type Decoder interface {
 
 // Env is what kinds need from outside. Zero members are not available.
 type Env struct {
+	// Policy and Rule name what is being compiled, for kinds that keep something by
+	// these names. Whoever compiles sets them.
+	Policy, Rule string
 	// PartialSuffix is what ascp appends to the name of an unfinished file,
 	// with its dot; empty if it appends nothing.
 	PartialSuffix string
@@ -152,6 +155,7 @@ func Builtin() []Kind {
 		archiveKind(),
 		scanKind(),
 		grantKind(),
+		quotaKind(),
 		webhookKind(),
 	}
 }

@@ -85,7 +85,7 @@ func compileGrant(env Env, dec Decoder) (Compiled, error) {
 	if len(wrong) == 0 && !spec.Required && limits == (GrantLimits{}) {
 		wrong.add(At("/required", "this asks for nothing and limits nothing").WithHint("write `required: true`, or add max_life, max_size or max_files"))
 	}
-	k := &granting{env: env.Grants, partial: env.PartialSuffix}
+	k := &granting{env: env.Grants, partial: env.PartialSuffix, counters: env.Counters}
 	compiled := Compiled{Check: k.check, Recall: k.recall, Limits: limits, Saw: func(e *Event) string { return sawGrant(k.env, e) }}
 	switch {
 	case !spec.Required:
@@ -98,8 +98,9 @@ func compileGrant(env Env, dec Decoder) (Compiled, error) {
 
 // granting is a compiled grant rule.
 type granting struct {
-	env     *GrantEnv
-	partial string
+	env      *GrantEnv
+	partial  string
+	counters Counters // nil where each service counts for itself
 }
 
 // errNoGrants says that nobody here can verify grants.
@@ -107,14 +108,14 @@ var errNoGrants = errors.New("grants are not configured, so none can be verified
 
 // check asks whether the event's grant allows it. When a token is asked for there
 // is nothing to object to: the rule's limits narrow what is granted.
-func (k *granting) check(_ context.Context, e *Event) (*Objection, error) {
+func (k *granting) check(ctx context.Context, e *Event) (*Objection, error) {
 	if e.Phase == PhaseRequest {
 		return nil, nil
 	}
 	if k.env == nil || k.env.Grants == nil {
 		return nil, errNoGrants
 	}
-	text, there := grantText(e)
+	text, there := GrantText(e)
 	if !there {
 		return noGrant(), nil
 	}
@@ -125,7 +126,7 @@ func (k *granting) check(_ context.Context, e *Event) (*Objection, error) {
 	if o, err := k.holds(e, g); o != nil || err != nil || !e.HasFile() {
 		return o, err
 	}
-	return k.allows(e, g)
+	return k.allows(ctx, e, g)
 }
 
 func noGrant() *Objection {
@@ -153,7 +154,7 @@ func (k *granting) holds(e *Event, g *Grant) (*Objection, error) {
 }
 
 // allows asks what a grant says of the event's file, and counts it.
-func (k *granting) allows(e *Event, g *Grant) (*Objection, error) {
+func (k *granting) allows(ctx context.Context, e *Event, g *Grant) (*Objection, error) {
 	if e.File.Raw == "" {
 		return nil, MissingError{"file"}
 	}
@@ -171,7 +172,7 @@ func (k *granting) allows(e *Event, g *Grant) (*Objection, error) {
 		}
 	}
 	if g.MaxFiles > 0 {
-		allowed, err := k.env.Use(g, bareOf(inside, k.partial), e.Received)
+		allowed, err := k.use(ctx, e, g, bareOf(inside, k.partial))
 		if err != nil {
 			return nil, err
 		}
@@ -180,6 +181,19 @@ func (k *granting) allows(e *Event, g *Grant) (*Objection, error) {
 		}
 	}
 	return nil, nil
+}
+
+// use counts a file of a grant, with other services where they share a store, until
+// the grant ends.
+func (k *granting) use(ctx context.Context, e *Event, g *Grant, path string) (allowed bool, err error) {
+	if k.counters == nil {
+		return k.env.Use(g, path, e.Received)
+	}
+	left := g.Expires.Add(k.env.Skew).Sub(e.Received) + time.Minute // For events that were held up.
+	counted, err := k.counters.Count(ctx, Count{
+		Counter: GrantCounter + g.ID, File: path, Window: min(left, maxWindow), Files: int64(g.MaxFiles), Dry: isDry(ctx),
+	})
+	return counted.Allowed, err
 }
 
 // moment writes a time for the person who transfers.

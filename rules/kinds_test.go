@@ -410,6 +410,11 @@ func objections() []objection {
 		{kind: grantKind, settings: `{"required": true}`, event: granted("elsewhere"), user: "ann"},
 		{kind: grantKind, settings: `{"required": true}`, event: granted("small"), user: "ann"},
 		{kind: grantKind, settings: `{"required": true}`, event: granted("used"), user: "ann"},
+		{kind: quotaKind, settings: `{"per": "session", "files": 1}`, event: func(h string) *Event {
+			return transferred(PhaseStart, called("/in/x"+h), func(e *Event) { e.SessionID = h + "s" })
+		}},
+		{kind: quotaKind, settings: `{"per": "user", "bytes": 1, "window": "1h"}`, event: func(h string) *Event { return transferred(PhaseStart, called("/in/x"+h)) }, user: "ann"},
+		{kind: quotaKind, settings: `{"per": "client_ip", "files": 9, "window": "31d"}`, event: func(h string) *Event { return transferred(PhaseStop, called("/in/x"+h)) }},
 		{kind: expressionKind, settings: `"event.user == 'x' && event.name == ''"`, event: func(h string) *Event { return file("/in/x" + h) }},
 	}
 }
@@ -419,7 +424,7 @@ func objectionEnv() Env {
 	env.Scanners = func(string) (*scan.Pool, error) {
 		return scan.NewPool(&fakeScanner{}, scan.PoolOptions{Gate: NewGate(1, 0)}), nil
 	}
-	env.Grants = &GrantEnv{Grants: newFakeGrants()}
+	env.Grants, env.Counters = &GrantEnv{Grants: newFakeGrants()}, fullCounters{}
 	return env
 }
 

@@ -82,7 +82,7 @@ func TestModeNames(t *testing.T) {
 }
 
 func TestCostNames(t *testing.T) {
-	want := []string{"metadata", "head", "file"}
+	want := []string{"metadata", "store", "head", "file"}
 	for c := range CostCount {
 		if c.String() != want[c] {
 			t.Errorf("cost %d is %q", c, c)

@@ -23,26 +23,6 @@ type Objection struct {
 // tell, never that it objects; its text is logged and not shown.
 type Check func(ctx context.Context, e *Event) (*Objection, error)
 
-// Cost is what a rule reads, from cheap to dear. Cheap rules are asked first.
-type Cost uint8
-
-// The costs.
-const (
-	// Metadata is the event alone.
-	Metadata Cost = iota
-	// Head is the first bytes of the file.
-	Head
-	// File is the whole file.
-	File
-	// CostCount is the number of costs, for tables indexed by Cost.
-	CostCount
-)
-
-// String returns metadata, head or file.
-func (c Cost) String() string {
-	return [...]string{"metadata", "head", "file"}[c]
-}
-
 // Mode says what becomes of a rule's objection.
 type Mode uint8
 

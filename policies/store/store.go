@@ -25,7 +25,20 @@ type Store struct {
 	silent atomic.Int64
 
 	revisions lazy[jetstream.Stream]
-	files     lazy[jetstream.ObjectStore]
+	files     lazy[jetstream.Stream]
+	kept      kept
+	young     young
+
+	grants, revoked lazy[jetstream.Stream]
+
+	decisions lazy[jetstream.Stream]
+	fleet     lazy[jetstream.KeyValue]
+	fleetLife time.Duration // 0 is reportLife; tests have less
+
+	// running ends with Close, which waits for tasks.
+	running context.Context
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup
 }
 
 // Open starts the embedded engine, or joins it, or begins to connect to one
@@ -33,6 +46,7 @@ type Store struct {
 func Open(ctx context.Context, o Options) (*Store, error) {
 	o.fill()
 	s := &Store{o: o}
+	s.running, s.stop = context.WithCancel(context.Background())
 	if o.Dir == "" {
 		return s, s.connect(nil)
 	}
@@ -116,12 +130,19 @@ func (s *Store) connect(local nats.InProcessConnProvider) error {
 
 // Close ends the connection, and the engine if it is embedded.
 func (s *Store) Close() {
+	s.stop()
 	if s.conn != nil {
 		s.conn.Close()
 	}
+	s.tasks.Wait()
 	if s.engine != nil {
 		s.engine.close()
 	}
+}
+
+// start runs a task until Close.
+func (s *Store) start(task func(context.Context)) {
+	s.tasks.Go(func() { task(s.running) })
 }
 
 // Silent returns since when there has been no connection to the engine, or false if
