@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -16,6 +17,8 @@ import (
 type PolicyStatus struct {
 	// Revision names the set by its content.
 	Revision string `json:"revision"`
+	// StoreRevision is its number in the policy store; 0 where it is from a folder.
+	StoreRevision uint64 `json:"store_revision,omitempty"`
 	// Loaded is when it came into force.
 	Loaded time.Time `json:"loaded"`
 	// RuleCount is how many rules can be asked.
@@ -59,6 +62,14 @@ type AdminOptions struct {
 	// Degraded tells, a line each, what does not work beside the policies, such as
 	// a scanner that is down; nil is nothing.
 	Degraded func() []string
+	// NotReady tells why events should go elsewhere, although the service decides;
+	// empty if they need not. Nil is never.
+	NotReady func() string
+	// Grants lists grants and takes them back; nil where there is no policy store.
+	Grants *GrantAdmin
+	// Fleet returns the services that share the policy store; nil where there is
+	// none. Its error may be an *AdminError.
+	Fleet func(context.Context) (*Fleet, error)
 	// Draining reports whether the service is shutting down.
 	Draining func() bool
 	Log      *zap.Logger
@@ -80,6 +91,8 @@ func NewAdmin(o AdminOptions) http.Handler {
 	e.POST("/-/reload", a.reload)
 	e.GET("/v1/policies", a.policies)
 	e.Any("/v1/explain", a.explain)
+	a.routeGrants(e)
+	a.routeFleet(e)
 	return e
 }
 
@@ -92,11 +105,16 @@ type admin struct {
 func (a *admin) health(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
 
 // ready says ready, degraded (an old policy set is in force, because the new
-// one has mistakes) or not ready (shutting down). Degraded is 200: the service
-// decides, and taking it away would end every transfer.
+// one has mistakes) or not ready (shutting down, or as AdminOptions.NotReady says).
+// Degraded is 200: the service decides, and taking it away would end every transfer.
 func (a *admin) ready(c echo.Context) error {
 	if a.o.Draining() {
 		return c.String(http.StatusServiceUnavailable, "not ready: shutting down\n")
+	}
+	if a.o.NotReady != nil {
+		if why := a.o.NotReady(); why != "" {
+			return c.String(http.StatusServiceUnavailable, "not ready: "+why+"\n")
+		}
 	}
 	s := a.o.Status()
 	if s.LastError != "" {

@@ -21,6 +21,7 @@ type operated struct {
 	status   validator.PolicyStatus
 	reload   func() error
 	draining bool
+	notReady string
 	registry *prometheus.Registry
 }
 
@@ -38,6 +39,7 @@ func (o *operated) handler() http.Handler {
 			return told
 		},
 		Reload:   func() error { return o.reload() },
+		NotReady: func() string { return o.notReady },
 		Draining: func() bool { return o.draining }, Log: zap.NewNop(), Registry: o.registry,
 	})
 }
@@ -70,6 +72,8 @@ func TestAdminAnswers(t *testing.T) {
 					"10-a.yaml:3:5: unknown key \"siez\"; did you mean \"size\"?\n20-b.yaml:1:1: the file is empty\n",
 			},
 		},
+		{"too old", "GET", "/readyz", operated{status: inForce, notReady: "the policies are too old"}, answered{503, plain, "not ready: the policies are too old\n"}},
+		{"too old and degraded", "GET", "/readyz", operated{status: degraded(), notReady: "the policies are too old"}, answered{503, plain, "not ready: the policies are too old\n"}},
 		{"shutting down", "GET", "/readyz", operated{status: inForce, draining: true}, answered{503, plain, "not ready: shutting down\n"}},
 		{"shutting down and degraded", "GET", "/readyz", operated{status: degraded(), draining: true}, answered{503, plain, "not ready: shutting down\n"}},
 		{"reloaded", "POST", "/-/reload", operated{status: inForce, reload: works}, answered{200, json, `{"revision":"0123456789ab"}` + "\n"}},

@@ -108,7 +108,7 @@ func (x Explainer) Explain(ctx context.Context, body string, all bool) Explanati
 	} else {
 		x.Decoder.Decode(body, e)
 	}
-	d, considered := x.Decide(ctx, e)
+	d, considered := x.Decide(rules.Dry(ctx), e)
 	told := Explanation{
 		ID: d.ID.String(), Revision: d.Revision, Verdict: verdictAccept, Why: why(e, &d, considered),
 		Code: string(d.Code), Message: d.Message, Policy: d.Policy, Rule: d.Rule, Kind: d.Kind,

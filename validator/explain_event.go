@@ -95,6 +95,8 @@ func why(e *rules.Event, d *rules.Decision, considered []rules.Considered) strin
 		return rule + " cannot tell, and its on_error is reject"
 	case d.Rule != "":
 		return rule + " objects"
+	case d.Code == rules.CodeRevoked:
+		return "its grant was revoked, or nobody can say whether it was"
 	case d.Code == rules.CodeSelector:
 		return "nobody can say whether the policy " + d.Policy + " applies"
 	case d.Applied > 0:

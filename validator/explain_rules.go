@@ -130,6 +130,8 @@ func notAsked(e *rules.Event, d *rules.Decision, r *rules.Rule) ExplainedRule {
 		told.Why = d.Policy + "/" + d.Rule + " refused before"
 	case d.Code == rules.CodeSelector:
 		told.Why = "the event is refused before any rule, because nobody can say whether the policy " + d.Policy + " applies"
+	case d.Code == rules.CodeRevoked:
+		told.Why = "the event is refused before any rule, because of its grant"
 	default:
 		told.Why = "there is a fault inside sluice"
 	}

@@ -457,7 +457,7 @@ func everyKind(tb testing.TB) validator.Explainer {
 		"checksum": `{"require":["sha256"]}`, "tags": `{"schema":"s.json","require":["/project"]}`, "network": `{"allow":["203.0.113.0/24"]}`,
 		"transfer": `{"cipher":["aes-128"],"target_rate":{"max":"1 Gbps"}}`, "schedule": `{"from":"01:00","to":"02:00"}`,
 		"expression": `"event.user == 'ann'"`, "content": `{"deny":["application/x-executable"]}`, "archive": `{"max_depth":3}`,
-		"scan": `{"with":"clamav"}`, "grant": `{"required":true}`, "webhook": `{"ask":"dam"}`,
+		"scan": `{"with":"clamav"}`, "grant": `{"required":true}`, "quota": `{"per":"user","files":1,"window":"24h"}`, "webhook": `{"ask":"dam"}`,
 	}
 	env := rules.Env{Open: func(string) (io.ReadCloser, error) {
 		return io.NopCloser(strings.NewReader(`{"properties":{"aspera":{"type":"string"},"project":{"type":"number"}}}`)), nil

@@ -12,6 +12,7 @@ import (
 type Connections struct {
 	limit   int64
 	open    atomic.Int64
+	waiting atomic.Int64
 	refused func()
 	unread  func(remote net.Addr)
 }
@@ -27,6 +28,9 @@ func NewConnections(limit int, refused func(), unread func(remote net.Addr)) *Co
 // Crowded reports whether so many connections are open that none should be kept
 // for a next request.
 func (c *Connections) Crowded() bool { return c.open.Load() > c.limit*3/4 }
+
+// Waiting returns how many open connections have not brought a first request yet.
+func (c *Connections) Waiting() int { return int(c.waiting.Load()) }
 
 // Listen returns a listener that closes connections beyond the bound as soon as
 // they are accepted.
@@ -64,6 +68,7 @@ func (c *Connections) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if conn, ok := r.Context().Value(connectionKey{}).(*counted); ok && !conn.served.Load() {
 			conn.served.Store(true)
+			conn.arrive()
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -82,6 +87,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if l.connections.open.Add(1) <= l.connections.limit {
+			l.connections.waiting.Add(1)
 			return &counted{Conn: conn, connections: l.connections}, nil
 		}
 		l.connections.open.Add(-1)
@@ -96,6 +102,14 @@ type counted struct {
 	connections  *Connections
 	once         sync.Once
 	sent, served atomic.Bool
+	arrived      atomic.Bool
+}
+
+// arrive notes that it does not wait for a first request any more.
+func (c *counted) arrive() {
+	if !c.arrived.Load() && c.arrived.CompareAndSwap(false, true) {
+		c.connections.waiting.Add(-1)
+	}
 }
 
 // Read implements net.Conn.
@@ -121,6 +135,7 @@ func (c *counted) CloseWrite() error {
 func (c *counted) Close() error {
 	c.once.Do(func() {
 		c.connections.open.Add(-1)
+		c.arrive()
 		if c.sent.Load() && !c.served.Load() {
 			c.connections.unread(c.RemoteAddr())
 		}

@@ -47,15 +47,15 @@ func Measured(next Decider, reg prometheus.Registerer, now func() time.Time) Dec
 			Help: "Events that were refused before any rule was asked, by reason.",
 		}, []string{"reason"}),
 	}
-	duration := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	duration := prometheus.NewHistogramVec(native(prometheus.HistogramOpts{
 		Name:    "sluice_decision_duration_seconds",
 		Help:    "Time from an event's arrival to its decision.",
-		Buckets: []float64{5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 5e-3, 2.5e-2, .1, .5, 2.5, 10, 60},
-	}, []string{"phase"})
+		Buckets: durationBuckets[:],
+	}), []string{"phase"})
 	reg.MustRegister(m.decisions, m.onError, m.looks, m.uninspected, m.malformed, m.grants, duration)
 	for p := range rules.PhaseCount {
 		m.accepted[p] = m.decisions.WithLabelValues(p.String(), verdictAccept, rules.Enforce.String(), "", "", "", "")
-		m.duration[p] = duration.WithLabelValues(p.String())
+		m.duration[p].Observer = duration.WithLabelValues(p.String())
 	}
 	for _, reason := range MalformedReasons() {
 		m.malformed.WithLabelValues(reason)
@@ -73,18 +73,21 @@ type measured struct {
 	decisions, onError, looks, uninspected, malformed, grants *prometheus.CounterVec
 	// What every accepted event needs is resolved once.
 	accepted [rules.PhaseCount]prometheus.Counter
-	duration [rules.PhaseCount]prometheus.Observer
+	duration [rules.PhaseCount]latency
+	// refused is when a refusal was last kept as an exemplar.
+	refused occasion
 }
 
 // Decide implements Decider.
 func (m *measured) Decide(ctx context.Context, e *rules.Event) rules.Decision {
 	d := m.next.Decide(ctx, e)
-	d.Took = m.now().Sub(e.Received)
-	m.duration[e.Phase].Observe(d.Took.Seconds())
+	now := m.now()
+	d.Took = now.Sub(e.Received)
+	m.duration[e.Phase].observe(d.ID, d.Took, now)
 	if d.Accepted() {
 		m.accepted[e.Phase].Inc()
 	} else {
-		m.decisions.WithLabelValues(e.Phase.String(), verdictReject, rules.Enforce.String(), d.Policy, d.Rule, d.Kind, string(d.Code)).Inc()
+		m.refusal(e, &d, now)
 	}
 	if e.Fault != nil && e.Fault.Code != rules.CodeOverloaded {
 		m.malformed.WithLabelValues(e.Fault.Reason).Inc()
@@ -98,6 +101,17 @@ func (m *measured) Decide(ctx context.Context, e *rules.Event) rules.Decision {
 		}
 	}
 	return d
+}
+
+// refusal counts a refusal.
+func (m *measured) refusal(e *rules.Event, d *rules.Decision, now time.Time) {
+	c := m.decisions.WithLabelValues(e.Phase.String(), verdictReject, rules.Enforce.String(), d.Policy, d.Rule, d.Kind, string(d.Code))
+	if !m.refused.due(now, refusalEvery) {
+		c.Inc()
+		return
+	}
+	// All counters of the library take exemplars.
+	c.(prometheus.ExemplarAdder).AddWithExemplar(1, exemplar(d.ID))
 }
 
 // step counts what the decision's own verdict does not tell.

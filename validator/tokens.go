@@ -17,8 +17,8 @@ import (
 	"github.com/sluiceproject/sluice/validator/grants"
 )
 
-// TokenOptions are what the token endpoint is made of. All members but Docroot
-// and Close must be set.
+// TokenOptions are what the token endpoint is made of. All members but Docroot,
+// Register, Known and Close must be set.
 type TokenOptions struct {
 	// Decider answers the events: one for each path that is asked for.
 	Decider Decider
@@ -33,6 +33,14 @@ type TokenOptions struct {
 	// Docroot returns the docroot of a transfer user, as rules.GrantEnv has it;
 	// nil and empty mean that paths of events are inside it already.
 	Docroot func(user string) string
+	// Register, when not nil, keeps what is given out, before it is answered, so that
+	// it can be found and revoked. address is where the request came from.
+	Register func(ctx context.Context, given []*rules.Grant, address string) error
+	// IssueUnregistered has tokens given out all the same where Register fails.
+	IssueUnregistered bool
+	// Known, when not nil, are the grants that were taken back: what would be revoked
+	// as soon as it is issued is not given out.
+	Known Revocations
 	// Limits bound the requests: Body and Requests are read.
 	Limits Limits
 	// ID, Name and Version are what GET /info tells of this service.

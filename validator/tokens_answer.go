@@ -40,7 +40,7 @@ func (t *tokens) setup(c echo.Context) error {
 		t.metrics.count(path, result)
 		return err
 	}
-	one := &call{tokens: t, path: path, direction: rules.Upload, client: client, docroot: t.Docroot(client.TransferUser)}
+	one := &call{tokens: t, path: path, direction: rules.Upload, client: client, docroot: t.Docroot(client.TransferUser), address: callerAddress(c.Request())}
 	if path == pathDownload {
 		one.direction = rules.Download
 	}
@@ -50,7 +50,7 @@ func (t *tokens) setup(c echo.Context) error {
 		c.Response().Header().Set(decisionHeader, one.decision.String())
 	}
 	if err != nil {
-		return err
+		return answerLater(c, err)
 	}
 	return writeJSON(c, http.StatusOK, setupAnswer{specs})
 }
@@ -133,6 +133,7 @@ func (c *call) issue(ctx context.Context, all grants.Call, specs []specAnswer, p
 		}
 		return err
 	}
+	var given []*rules.Grant
 	for i, place := range places {
 		switch a := answers[i]; {
 		case a.Err != nil:
@@ -141,12 +142,12 @@ func (c *call) issue(ctx context.Context, all grants.Call, specs []specAnswer, p
 			specs[place].Err = noSpec()
 		default:
 			specs[place].Spec = c.complete(a.Spec, &all.Requests[i])
-			c.metrics.count(c.path, resultGranted)
+			given = append(given, all.Requests[i].Grant)
 			continue
 		}
 		c.metrics.count(c.path, resultFailed)
 	}
-	return nil
+	return c.register(ctx, given)
 }
 
 // encodeJSON returns a value as JSON and nothing after it. What was sent as text is

@@ -19,6 +19,7 @@ type call struct {
 	client    *Client
 	reach     *rules.PathGlobs
 	docroot   string
+	address   string // of the caller
 	// event is used for one event after the other.
 	event rules.Event
 	// decision is the id of the last one.

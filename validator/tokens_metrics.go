@@ -31,8 +31,9 @@ const (
 // tokenMetrics count what becomes of requests for tokens. Whatever they count is
 // resolved once.
 type tokenMetrics struct {
-	results  map[string]map[tokenResult]prometheus.Counter
-	duration map[string]prometheus.Observer
+	results      map[string]map[tokenResult]prometheus.Counter
+	duration     map[string]prometheus.Observer
+	unregistered prometheus.Counter
 }
 
 func newTokenMetrics(reg prometheus.Registerer, issuer string) *tokenMetrics {
@@ -45,8 +46,14 @@ func newTokenMetrics(reg prometheus.Registerer, issuer string) *tokenMetrics {
 		Help:    "Time from the arrival of a call for tokens to its answer.",
 		Buckets: []float64{1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, .1, .25, .5, 1, 2.5, 5, 10},
 	}, []string{"endpoint"})
-	reg.MustRegister(total, duration)
-	m := &tokenMetrics{results: map[string]map[tokenResult]prometheus.Counter{}, duration: map[string]prometheus.Observer{}}
+	m := &tokenMetrics{
+		results: map[string]map[tokenResult]prometheus.Counter{}, duration: map[string]prometheus.Observer{},
+		unregistered: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sluice_grants_unregistered_total",
+			Help: "Grants that the policy store could not register, whether or not they were given out all the same.",
+		}),
+	}
+	reg.MustRegister(total, duration, m.unregistered)
 	for _, path := range []string{pathUpload, pathDownload, pathInfo} {
 		endpoint := strings.TrimPrefix(path, "files/")
 		m.results[path] = map[tokenResult]prometheus.Counter{}

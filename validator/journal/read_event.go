@@ -39,9 +39,11 @@ type Recorded struct {
 	// Grants are the rules of the kind grant that were asked, in order. Grants
 	// themselves are secrets and not recorded.
 	Grants []RecordedGrant
+	// Quotas are those of the kind quota: what was counted is not recorded.
+	Quotas []RecordedGrant
 }
 
-// RecordedGrant is what came of a rule of the kind grant.
+// RecordedGrant is what came of a rule of the kind grant, or of the kind quota.
 type RecordedGrant struct {
 	Policy, Rule string
 	// Outcome is the step's: passed, refused and so on.
@@ -49,6 +51,8 @@ type RecordedGrant struct {
 	// Refused says that the rule objected, whether it was enforced or in shadow;
 	// Untold that it could not tell.
 	Refused, Untold bool
+	// Saw is what it objected to.
+	Saw string
 	// Code is what it refused with.
 	Code rules.Code
 }
@@ -86,7 +90,7 @@ func (r *Record) Recorded() (*Recorded, error) {
 			return nil, errors.New("the facts cannot be read")
 		}
 	}
-	d.Grants = grantsOf(r.Steps)
+	d.Grants, d.Quotas = stepsOf(r.Steps, kindGrant), stepsOf(r.Steps, kindQuota)
 	return d, nil
 }
 
@@ -131,16 +135,19 @@ func directionOf(name string) rules.Direction {
 	return rules.DirectionUnknown
 }
 
-// kindGrant is the kind of the rules that verify grants.
-const kindGrant = "grant"
+// The kinds of the rules that verify grants, and that count.
+const (
+	kindGrant = "grant"
+	kindQuota = "quota"
+)
 
-func grantsOf(steps []Step) (all []RecordedGrant) {
+func stepsOf(steps []Step, kind string) (all []RecordedGrant) {
 	for i := range steps {
 		s := &steps[i]
-		if s.Kind != kindGrant || s.Outcome == rules.Skipped.String() {
+		if s.Kind != kind || s.Outcome == rules.Skipped.String() {
 			continue
 		}
-		g := RecordedGrant{Policy: s.Policy, Rule: s.Rule, Outcome: s.Outcome, Code: rules.Code(s.Code)}
+		g := RecordedGrant{Policy: s.Policy, Rule: s.Rule, Outcome: s.Outcome, Code: rules.Code(s.Code), Saw: s.Saw}
 		switch s.Outcome {
 		case rules.Refused.String(), rules.WouldRefuse.String():
 			g.Refused = true

@@ -92,6 +92,7 @@ func TestGrantsThatWereRecorded(t *testing.T) {
 		{Policy: "p", Rule: "c", Kind: "grant", Outcome: "would_refuse", Code: "1033"},
 		{Policy: "p", Rule: "d", Kind: "grant", Outcome: "accepted_on_error"},
 		{Policy: "p", Rule: "e", Kind: "grant", Outcome: "skipped"},
+		{Policy: "p", Rule: "f", Kind: "quota", Outcome: "refused", Code: "1034", Saw: "2 of 1 file"},
 	}}
 	back, err := r.Recorded()
 	if err != nil {
@@ -103,6 +104,10 @@ func TestGrantsThatWereRecorded(t *testing.T) {
 		{Policy: "p", Rule: "d", Outcome: "accepted_on_error", Untold: true},
 	}
 	if diff := cmp.Diff(want, back.Grants); diff != "" {
+		t.Error(diff)
+	}
+	quotas := []RecordedGrant{{Policy: "p", Rule: "f", Outcome: "refused", Refused: true, Code: "1034", Saw: "2 of 1 file"}}
+	if diff := cmp.Diff(quotas, back.Quotas); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -54,6 +54,7 @@ func (e *QueryError) Error() string { return e.Field + ": " + e.Message }
 // Search is a compiled Query. It does one reading at a time.
 type Search struct {
 	scan
+	from  time.Time
 	notes bool
 	tests []test
 	where *where
@@ -68,7 +69,7 @@ type test struct {
 
 // Compile checks a query. The error joins a *QueryError for each mistake.
 func (q *Query) Compile() (*Search, error) {
-	s := &Search{notes: q.Notes && q.Where == ""}
+	s := &Search{from: q.From, notes: q.Notes && q.Where == ""}
 	var wrong []error
 	add := func(t *test, err error) {
 		switch {
@@ -139,6 +140,9 @@ func (s *Search) ReadFrom(ctx context.Context, name string, in io.Reader) iter.S
 		s.lines(ctx, name, r.Reader, false, y)
 	}
 }
+
+// From returns the earliest time of a record that is wanted; zero if any will do.
+func (s *Search) From() time.Time { return s.from }
 
 // Stats returns what the reading that is under way, or was the last, has done.
 func (s *Search) Stats() ReadStats { return s.stats }

@@ -92,12 +92,6 @@ type pump struct {
 	stats Stats
 }
 
-// sending is a record up to which all was sent, and when.
-type sending struct {
-	mark       mark
-	begun, end time.Time
-}
-
 func newPump(o *Options, sink Sink, done <-chan struct{}) (*pump, error) {
 	p := &pump{o: o, sink: sink, done: done}
 	p.stats.Sink = sink.Name
@@ -117,6 +111,8 @@ func newPump(o *Options, sink Sink, done <-chan struct{}) (*pump, error) {
 		p.dest, err = newSyslogOut(sink.Syslog, o.Instance, o.Now)
 	case sink.HTTP != nil:
 		p.dest, err = newHTTPOut(sink.HTTP, o.Instance, o.Now)
+	case sink.Store != nil:
+		p.dest, err = newStoreOut(sink)
 	default:
 		err = errors.New("it names no place to send to")
 	}

@@ -182,6 +182,12 @@ func (p *pump) advance(made progress) {
 	}
 }
 
+// sending is a record up to which all was sent, and when.
+type sending struct {
+	mark       mark
+	begun, end time.Time
+}
+
 // sending notes that all up to a record was sent, in pieces of time: there are no
 // more than a few dozen.
 func (p *pump) sending(up mark) {

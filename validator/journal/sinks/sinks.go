@@ -32,7 +32,8 @@ type Options struct {
 	every time.Duration // tests have less than interval
 }
 
-// Sink is one place where records are sent. One of File, Syslog and HTTP is set.
+// Sink is one place where records are sent. One of File, Syslog, HTTP and Store is
+// set.
 type Sink struct {
 	// Name names it in metrics and messages, and its position's file.
 	Name string
@@ -50,6 +51,7 @@ type Sink struct {
 	File   *File
 	Syslog *Syslog
 	HTTP   *HTTP
+	Store  *Store
 }
 
 // The default bounds of a batch.
