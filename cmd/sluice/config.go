@@ -20,6 +20,7 @@ import (
 type config struct {
 	listen, admin   string
 	policies        string
+	stored          storedConfig
 	acceptByDefault bool
 	uploadDirection string
 	partialSuffix   string
@@ -34,6 +35,7 @@ type config struct {
 	tokens          tokensConfig
 	journal         journalConfig
 	state           stateConfig
+	push            pushConfig
 }
 
 func defaultConfig() config {
@@ -41,7 +43,7 @@ func defaultConfig() config {
 		listen: "127.0.0.1:8080", admin: "127.0.0.1:9080", policies: "policies",
 		uploadDirection: "recv", reloadInterval: time.Second, limits: validator.DefaultLimits(),
 		shutdownTimeout: 30 * time.Second, files: defaultFiles(),
-		grants: grantsConfig{skew: time.Minute}, tokens: defaultTokens(), journal: defaultJournal(), state: defaultState(),
+		grants: grantsConfig{skew: time.Minute}, tokens: defaultTokens(), journal: defaultJournal(), state: defaultState(), stored: defaultStored(),
 	}
 }
 
@@ -53,7 +55,7 @@ const configSchema = `{
 "properties": {
 	"listen": {"type": "string", "minLength": 1, "default": "127.0.0.1:8080", "description": "Address on which Aspera servers post file events."},
 	"admin": {"type": "string", "minLength": 1, "default": "127.0.0.1:9080", "description": "Address of metrics, health and reload."},
-	"policies": {"type": "string", "minLength": 1, "default": "policies", "description": "Folder of the policy set."},
+	"policies": ` + policiesSchema + `,
 	"default": {"enum": ["accept", "reject"], "default": "reject", "description": "What happens to events to which no policy applies."},
 	"upload_direction": {"enum": ["recv", "send"], "default": "recv", "description": "What the Aspera server calls the direction of an upload."},
 	"partial_suffix": {"type": "string", "pattern": "^\\.[^/]+$", "description": "What ascp appends to the names of unfinished files, with its dot"},
@@ -66,6 +68,7 @@ const configSchema = `{
 	"tokens": ` + tokensSchema + `,
 	"journal": ` + journalSchema + `,
 	"state": ` + stateSchema + `,
+	"push": ` + pushSchema + `,
 	"limits": {"type": "object", "additionalProperties": false, "minProperties": 1, "properties": {
 		"body": {"type": ["integer", "string"], "default": "1 MiB"},
 		"header": {"type": ["integer", "string"], "default": "64 KiB"},
@@ -83,13 +86,13 @@ const configSchema = `{
 
 // configSpec is the configuration as it is written.
 type configSpec struct {
-	Listen          *string `json:"listen"`
-	Admin           *string `json:"admin"`
-	Policies        *string `json:"policies"`
-	Default         string  `json:"default"`
-	UploadDirection *string `json:"upload_direction"`
-	PartialSuffix   *string `json:"partial_suffix"`
-	ReloadInterval  string  `json:"reload_interval"`
+	Listen          *string         `json:"listen"`
+	Admin           *string         `json:"admin"`
+	Policies        json.RawMessage `json:"policies"`
+	Default         string          `json:"default"`
+	UploadDirection *string         `json:"upload_direction"`
+	PartialSuffix   *string         `json:"partial_suffix"`
+	ReloadInterval  string          `json:"reload_interval"`
 	Limits          struct {
 		Body        json.RawMessage `json:"body"`
 		Header      json.RawMessage `json:"header"`
@@ -111,6 +114,7 @@ type configSpec struct {
 	Tokens   tokensSpec                            `json:"tokens"`
 	Journal  journalSpec                           `json:"journal"`
 	State    *stateSpec                            `json:"state"`
+	Push     *pushSpec                             `json:"push"`
 }
 
 // readConfig puts a configuration file over the defaults. The error is
@@ -140,7 +144,7 @@ func readConfig(name string) (config, error) {
 	}
 	return c, slices.Concat(
 		faults, c.apply(doc, &spec), c.applyWebhooks(doc, spec.Webhooks),
-		c.applyGrants(doc, &spec.Grants, spec.Docroots), c.applyTokens(doc, &spec.Tokens), c.applyJournal(doc, &spec.Journal), c.applyState(doc, spec.State),
+		c.applyGrants(doc, &spec.Grants, spec.Docroots), c.applyTokens(doc, &spec.Tokens), c.applyJournal(doc, &spec.Journal), c.applyState(doc, spec.State), c.applyPolicies(doc, spec.Policies), c.applyPush(doc, spec.Push),
 	).Err()
 }
 
@@ -148,7 +152,6 @@ func readConfig(name string) (config, error) {
 func (c *config) apply(doc *document.Document, spec *configSpec) (faults document.Faults) {
 	set(&c.listen, spec.Listen)
 	set(&c.admin, spec.Admin)
-	set(&c.policies, spec.Policies)
 	set(&c.uploadDirection, spec.UploadDirection)
 	set(&c.partialSuffix, spec.PartialSuffix)
 	c.acceptByDefault = spec.Default == "accept"

@@ -23,6 +23,7 @@ const sinksSchema = `{"type": "object", "minProperties": 1, "maxProperties": 20,
 		"msgid": {"enum": ["verdict", "phase"], "default": "verdict", "description": "The id of syslog messages."},
 		"structured_data": {"type": "string", "minLength": 1, "description": "The id of structured data in syslog messages; none by default.", "examples": ["sluice@32473"]},
 		"http": ` + sinkHTTPSchema + `,
+		"store": {"type": "object", "additionalProperties": false, "description": "The stream of decisions in the policy store that state names."},
 		"ca_file": {"type": "string", "minLength": 1, "description": "The authorities, in PEM, that vouch for the receiver; by default those of the operating system."},
 		"cert_file": {"type": "string", "minLength": 1, "description": "The certificate, in PEM, that is shown to a receiver which asks."},
 		"key_file": {"type": "string", "minLength": 1, "description": "Its key."},
@@ -64,6 +65,7 @@ type sinkSpec struct {
 	MsgID          string        `json:"msgid"`
 	StructuredData string        `json:"structured_data"`
 	HTTP           *sinkHTTPSpec `json:"http"`
+	Store          *struct{}     `json:"store"`
 	CAFile         string        `json:"ca_file"`
 	CertFile       string        `json:"cert_file"`
 	KeyFile        string        `json:"key_file"`
@@ -147,6 +149,9 @@ func (spec *sinkSpec) sink(doc *document.Document, at string) (s sinks.Sink, fau
 	case spec.HTTP != nil:
 		s.HTTP = spec.HTTP.receiver(spec, timeout)
 		faults = append(faults, spec.HTTP.check(doc, at+"/http")...)
+	case spec.Store != nil:
+		s.Store = &sinks.Store{Timeout: timeout} // What publishes comes with the policy store.
+		faults = append(faults, spec.checkStore(doc, at)...)
 	}
 	return s, faults
 }

@@ -28,6 +28,28 @@ func (spec *sinkSpec) checkSyslog(doc *document.Document, at string) (faults doc
 	return append(faults, spec.checkPair(doc, at)...)
 }
 
+// checkStore looks at what the schema cannot. Whoever reads the stream takes it for
+// the log.
+func (spec *sinkSpec) checkStore(doc *document.Document, at string) (faults document.Faults) {
+	if root, _ := doc.Tree.(map[string]any); root["state"] == nil {
+		faults = append(faults, doc.AtKey(at+"/store", "there is no policy store").WithHint("write state, which names it"))
+	}
+	if spec.Fields == "ecs" {
+		faults = append(faults, doc.At(at+"/fields", "the policy store takes the log's own fields only, so that it can be searched like the log").WithHint("leave fields out"))
+	}
+	return faults
+}
+
+// storeSinks counts the sinks to the policy store.
+func storeSinks(all map[string]any) (n int) {
+	for _, sink := range all {
+		if written, _ := sink.(map[string]any); written["store"] != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // checkPair looks for a certificate without its key, and the other way round.
 func (spec *sinkSpec) checkPair(doc *document.Document, at string) document.Faults {
 	if (spec.CertFile == "") != (spec.KeyFile == "") {
@@ -101,13 +123,16 @@ func fittingSink(doc *document.Document, at, name string) (faults document.Fault
 		return nil // The schema has complained.
 	}
 	var places []string
-	for _, place := range []string{"file", "syslog", "http"} {
+	for _, place := range []string{"file", "syslog", "http", "store"} {
 		if _, has := written[place]; has {
 			places = append(places, place)
 		}
 	}
 	if len(places) != 1 {
-		return document.Faults{doc.AtKey(at, "the sink %s must have one of file, syslog and http", name)}
+		return document.Faults{doc.AtKey(at, "the sink %s must have one of file, syslog, http and store", name)}
+	}
+	if places[0] == "store" && storeSinks(all) > 1 {
+		return document.Faults{doc.AtKey(at+"/store", "several sinks with store would send the same log to one stream").WithHint("leave one of them")}
 	}
 	for _, key := range []struct{ name, places string }{
 		{"fsync", "file"},
@@ -118,7 +143,7 @@ func fittingSink(doc *document.Document, at, name string) (faults document.Fault
 		{"ca_file", "syslog http"},
 		{"cert_file", "syslog http"},
 		{"key_file", "syslog http"},
-		{"timeout", "syslog http"},
+		{"timeout", "syslog http store"},
 	} {
 		if _, has := written[key.name]; has && !slices.Contains(strings.Fields(key.places), places[0]) {
 			faults = append(faults, doc.AtKey(at+"/"+key.name, "%s is not for a sink with %s", key.name, places[0]).WithHint("leave "+key.name+" out"))

@@ -16,6 +16,7 @@ func TestSinksAreRead(t *testing.T) {
   dir: /var/log/sluice
   sinks:
     tail: {file: /var/log/sluice.jsonl, fsync: true, begin: newest}
+    together: {store: {}, timeout: 10s, filter: {verdict: reject}}
     siem:
       syslog: tls://siem.example.com:6514
       facility: local3
@@ -42,6 +43,7 @@ func TestSinksAreRead(t *testing.T) {
         header_files: {X-Key: key}
     lines: {http: {url: "http://127.0.0.1:9000/in", layout: lines}}
     array: {http: {url: "http://127.0.0.1:9000/in", format: json, layout: array}}
+state: {dir: /var/lib/sluice/state}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +68,7 @@ func TestSinksAreRead(t *testing.T) {
 			Headers: map[string]string{"X-A": "b"}, HeaderFiles: map[string]string{"X-Key": "key"}, Timeout: 30 * time.Second,
 		}}),
 		batch(sinks.Sink{Name: "tail", OnlyNew: true, File: &sinks.File{Path: "/var/log/sluice.jsonl", Fsync: true}}),
+		batch(sinks.Sink{Name: "together", Filter: sinks.Filter{Verdict: "reject"}, Store: &sinks.Store{Timeout: 10 * time.Second}}),
 	}
 	if diff := cmp.Diff(want, c.journal.Sinks); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -80,8 +83,8 @@ func TestMistakesInSinks(t *testing.T) {
 		want       []string
 	}{
 		{"all that is needed", `a: {file: /x}`, nil},
-		{"no place", `a: {fields: ecs}`, []string{`4:5: the sink a must have one of file, syslog and http`}},
-		{"two places", `a: {file: /x, syslog: "tcp://h:1"}`, []string{`4:5: the sink a must have one of file, syslog and http`}},
+		{"no place", `a: {fields: ecs}`, []string{`4:5: the sink a must have one of file, syslog, http and store`}},
+		{"two places", `a: {file: /x, syslog: "tcp://h:1"}`, []string{`4:5: the sink a must have one of file, syslog, http and store`}},
 		{"a name", `"a b": {file: /x}`, []string{`4:5: a sink cannot be called "a b": a name is up to 64 letters, digits, dots, dashes and underscores`}},
 		{"of another sink", `a: {file: /x, facility: mail}`, []string{`4:19: facility is not for a sink with file; leave facility out`}},
 		{"UDP", `a: {syslog: "udp://h:1"}`, []string{`4:17: this is neither tcp://host:port nor tls://host:port; such as tls://siem.example.com:6514`}},
@@ -98,6 +101,16 @@ func TestMistakesInSinks(t *testing.T) {
 		{"a header of two lines", `a: {http: {url: "https://h/", headers: {X: "a\nb"}}}`, []string{`4:48: a header has one line, of text that prints`}},
 		{"a time", `a: {syslog: "tcp://h:1", timeout: 1h}`, []string{`4:39: "1h" is not a time such as 500ms or 30s, from 1ms to 5m`}},
 		{"no record", `a: {file: /x, batch: {records: 0}}`, []string{`4:36: "records": must be greater than or equal to 1`}},
+		{"no policy store", `a: {store: {}}`, []string{`4:9: there is no policy store; write state, which names it`}},
+		{"twice to the policy store", "a: {store: {}}\n    b: {store: {}}\nstate: {dir: /s}", []string{
+			`4:9: several sinks with store would send the same log to one stream; leave one of them`,
+			`5:9: several sinks with store would send the same log to one stream; leave one of them`,
+		}},
+		{"of the policy store", `a: {store: {}, gzip: true, fields: ecs}`, []string{
+			`4:9: there is no policy store; write state, which names it`,
+			`4:20: unknown key "gzip"`,
+			`4:40: the policy store takes the log's own fields only, so that it can be searched like the log; leave fields out`,
+		}},
 		{"a small batch", `a: {file: /x, batch: {bytes: 5}}`, []string{`4:34: "5" is not from 1 KiB to 64 MiB`}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluiceproject/sluice/files"
 	"github.com/sluiceproject/sluice/policies/document"
+	"github.com/sluiceproject/sluice/policies/store"
 	"github.com/sluiceproject/sluice/validator"
 	"github.com/sluiceproject/sluice/validator/journal"
 	"github.com/sluiceproject/sluice/validator/journal/sinks"
@@ -21,7 +22,7 @@ import (
 
 // sameConfig compares configurations member by member.
 var sameConfig = cmp.Options{
-	cmp.AllowUnexported(config{}, grantsConfig{}, tokensConfig{}, filesConfig{}, gateConfig{}, mountConfig{}),
+	cmp.AllowUnexported(config{}, grantsConfig{}, tokensConfig{}, filesConfig{}, gateConfig{}, mountConfig{}, storedConfig{}, stateConfig{}, pushConfig{}, pushReplay{}, pushLimits{}, pushLimit{}),
 	cmpopts.IgnoreFields(mountConfig{}, "prefixAt", "dirAt"),
 }
 
@@ -39,7 +40,7 @@ func written(t *testing.T, name, text string) string {
 const everyKey = `
 listen: 192.0.2.1:1
 admin: "[::1]:2"
-policies: /etc/sluice
+policies: {from: store, cache: /var/cache/sluice, max_age: 2d, when_older: refuse, wait: 1m}
 default: accept
 upload_direction: send
 partial_suffix: .part
@@ -68,16 +69,26 @@ files:
   heads: {workers: 3, waiting: 0}
   wholes: {workers: 1, waiting: 5}
   deadline: 10s
-grants: {key_file: /var/lib/grant.pem, verify_key_files: [old.pem, other.pem], skew: 5m}
+grants: {key_file: /var/lib/grant.pem, verify_key_files: [old.pem, other.pem], skew: 5m, revocations_file: /var/lib/revoked.jsonl, max_silence: 2d}
 docroots: {xfer: /srv/aspera/xfer/, win: 'C:\aspera', s3: s3://bucket/x, root: /}
 tokens:
   listen: 127.0.0.1:9092
   tls: {cert_file: a.pem, key_file: b.pem}
   issuer: bearer
+  on_unregistered: issue
   transfer: {remote_host: hst.example.com, ssh_port: 22, fasp_port: 33002, http_fallback: true, http_fallback_port: 443, cipher: aes-256}
   node: {url: "https://hst:9092", user: n, password_file: n.txt, ca_file: ca.pem, pin_sha256: 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f, timeout: 2s, connections: 3, waiting: 0}
   bearer: {access_key: ak, user_id: me, private_key_file: rsa.pem}
 journal: {dir: /var/log/sluice, instance: eu-1, durability: interval, interval: 50ms, patience: 1s, on_error: accept, segment_size: 1 MiB, segment_age: 2d, keep_bytes: 1 GiB, keep_age: 30d, sinks: {tail: {file: /var/log/sluice.jsonl}}}
+state: {dir: /var/lib/sluice, max_bytes: 1 GiB, listen: 192.0.2.1:4222, token_file: /etc/sluice/token, cert_file: c.pem, key_file: d.pem, instance: eu-2, budget: 20ms, keep_revisions: 7, keep_decisions: 2d, keep_decision_bytes: 1 MiB}
+push: {require_tests: true, replay: {from: /var/log/sluice, since: 2d, max_newly_refused: 0, max_newly_accepted: 5, max_undecidable: 1%}}
+`
+
+// everyNATSKey has the keys that cannot stand beside state.dir.
+const everyNATSKey = `
+policies: {from: store, cache: c}
+state:
+  nats: {servers: ["nats://a:4222", "tls://b:4222"], credentials_file: c.creds, token_file: t, ca_file: ca.pem, cert_file: c.pem, key_file: d.pem, replicas: 5, prefix: eu}
 `
 
 func TestEveryKeyIsRead(t *testing.T) {
@@ -86,11 +97,12 @@ func TestEveryKeyIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config{
-		listen: "192.0.2.1:1", admin: "[::1]:2", policies: "/etc/sluice", acceptByDefault: true, uploadDirection: "send",
+		listen: "192.0.2.1:1", admin: "[::1]:2", policies: "policies", acceptByDefault: true, uploadDirection: "send",
 		partialSuffix: ".part", reloadInterval: 10 * time.Millisecond, limits: validator.Limits{
 			Body: 4096, Header: 3 << 19, HeaderTime: time.Millisecond, ReadTime: 90 * time.Second, IdleTime: 24 * time.Hour,
 			Connections: 1, Requests: 1_000_000,
 		},
+		stored:        storedConfig{set: true, cache: "/var/cache/sluice", maxAge: 2 * day, refuse: true, wait: time.Minute},
 		shutdownDelay: 3 * time.Second, shutdownTimeout: time.Millisecond,
 		webhooks: []webhookConfig{
 			{Name: "dam", URL: "https://dam.example.com/v", SecretFile: "/etc/dam.key", CAFile: "/etc/ca.pem", Timeout: time.Minute, Workers: 1000},
@@ -106,7 +118,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			readRate: 200_000_000, heads: gateConfig{3, 0}, wholes: gateConfig{1, 5}, deadline: 10 * time.Second,
 		},
 		grants: grantsConfig{
-			keyFile: "/var/lib/grant.pem", verifyFiles: []string{"old.pem", "other.pem"}, skew: 5 * time.Minute,
+			keyFile: "/var/lib/grant.pem", verifyFiles: []string{"old.pem", "other.pem"}, skew: 5 * time.Minute, revocationsFile: "/var/lib/revoked.jsonl", maxSilence: 2 * day,
 			docroots: map[string]string{"xfer": "/srv/aspera/xfer", "win": "C:/aspera", "s3": "s3://bucket/x", "root": ""},
 		},
 		tokens: tokensConfig{
@@ -116,42 +128,83 @@ func TestEveryKeyIsRead(t *testing.T) {
 				URL: "https://hst:9092", User: "n", PasswordFile: "n.txt", CAFile: "ca.pem",
 				PinSHA256: "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", Timeout: 2 * time.Second, Connections: 3,
 			},
-			bearer: bearerConfig{"ak", "me", "rsa.pem"},
+			bearer: bearerConfig{"ak", "me", "rsa.pem"}, unregistered: true,
 		},
 		journal: journalConfig{
 			Dir: "/var/log/sluice", Instance: "eu-1", Durability: journal.Interval, Interval: 50 * time.Millisecond, Patience: time.Second,
 			AcceptOnError: true, SegmentSize: 1 << 20, SegmentAge: 2 * day, KeepBytes: 1 << 30, KeepAge: 30 * day,
 			Sinks: []sinks.Sink{{Name: "tail", BatchRecords: 500, BatchBytes: 1 << 20, File: &sinks.File{Path: "/var/log/sluice.jsonl"}}},
 		},
+		state: stateConfig{
+			engine: store.Options{
+				Dir: "/var/lib/sluice", MaxBytes: 1 << 30, Listen: "192.0.2.1:4222", CertFile: "c.pem", KeyFile: "d.pem", Instance: "eu-2",
+				KeepRevisions: 7, KeepDecisions: 2 * day, KeepDecisionBytes: 1 << 20,
+			},
+			tokenFile: "/etc/sluice/token", budget: 20 * time.Millisecond,
+		},
+		push: pushConfig{requireTests: true, replay: &pushReplay{from: "/var/log/sluice", since: "2d", limits: pushLimits{
+			refused: pushLimit{text: "0"}, accepted: pushLimit{text: "5", most: 5}, undecidable: pushLimit{text: "1%", share: 1},
+		}}},
 	}
 	if diff := cmp.Diff(want, got, sameConfig); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
+func TestEveryKeyOfAnEngineElsewhereIsRead(t *testing.T) {
+	got, err := readConfig(written(t, "sluice.yaml", everyNATSKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := stateConfig{
+		engine: store.Options{
+			Servers: []string{"nats://a:4222", "tls://b:4222"}, CredentialsFile: "c.creds", CAFile: "ca.pem", ClientCertFile: "c.pem", ClientKeyFile: "d.pem",
+			Replicas: 5, Prefix: "eu", MaxBytes: 10 << 30, KeepDecisions: 30 * day, KeepDecisionBytes: 2 << 30,
+		},
+		tokenFile: "t", budget: 50 * time.Millisecond,
+	}
+	if got.state.engine.Instance == "" {
+		t.Error("the service has no name")
+	}
+	got.state.engine.Instance = ""
+	if diff := cmp.Diff(want, got.state, sameConfig); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestEveryKeyIsInTheTest: a key that is added to the schema is read by a test.
 func TestEveryKeyIsInTheTest(t *testing.T) {
-	doc, faults := document.Parse("every", []byte(everyKey))
-	if len(faults) > 0 {
-		t.Fatal(faults)
+	var documents []any
+	for _, text := range []string{everyKey, everyNATSKey} {
+		doc, faults := document.Parse("every", []byte(text))
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		documents = append(documents, doc.Tree)
 	}
 	schema, faults := document.Parse("schema", []byte(strings.ReplaceAll(configSchema, "\t", " ")))
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	var compare func(at string, schema, value any)
-	compare = func(at string, schema, value any) {
+	var compare func(at string, schema any, values []any)
+	compare = func(at string, schema any, values []any) {
 		properties, _ := schema.(map[string]any)["properties"].(map[string]any)
-		has, _ := value.(map[string]any)
 		for key, inner := range properties {
-			if _, ok := has[key]; !ok {
+			var below []any
+			for _, value := range values {
+				has, _ := value.(map[string]any)
+				if value, ok := has[key]; ok {
+					below = append(below, value)
+				}
+			}
+			if len(below) == 0 {
 				t.Errorf("%s/%s has no other value here", at, key)
 				continue
 			}
-			compare(at+"/"+key, inner, has[key])
+			compare(at+"/"+key, inner, below)
 		}
 	}
-	compare("", schema.Tree, doc.Tree)
+	compare("", schema.Tree, documents)
 }
 
 // TestDefaultsAreThoseOfTheShippedFile, but for the policies that ship.
@@ -174,7 +227,7 @@ func TestDefaultsAreThoseOfTheShippedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{
-		"listen", "admin", "policies", "default", "upload_direction", "# partial_suffix", "# scanners", "# webhooks", "# grants", "# docroots", "# tokens", "# journal", "reload_interval", "limits", "  body", "  header", "  header_time",
+		"listen", "admin", "policies", "default", "upload_direction", "# partial_suffix", "# scanners", "# webhooks", "# grants", "# docroots", "# tokens", "# journal", "# state", "# push", "reload_interval", "limits", "  body", "  header", "  header_time",
 		"  read_time", "  idle_time", "  connections", "  requests", "shutdown", "  delay", "  timeout",
 		"files", "  deadline", "  heads", "    # workers", "    waiting", "  wholes", "  # read_rate", "  # mounts",
 	} {
@@ -206,7 +259,7 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 			"unknown key that is like none", "shutdown: {x: 1}\n",
 			[]string{`1:12: unknown key "x"; known here: delay, timeout`},
 		},
-		{"a key of another group", "timeout: 1s\n", []string{`1:1: unknown key "timeout"; known here: admin, default, docroots, files, grants, journal, limits, listen, partial_suffix, policies, reload_interval, scanners, shutdown, tokens, upload_direction, webhooks`}},
+		{"a key of another group", "timeout: 1s\n", []string{`1:1: unknown key "timeout"; known here: admin, default, docroots, files, grants, journal, limits, listen, partial_suffix, policies, push, reload_interval, scanners, shutdown, state, tokens, upload_direction, webhooks`}},
 		{"a key twice", "listen: a:1\nlisten: b:1\n", []string{`2:1: the key "listen" is given twice, first in line 1`}},
 		{"a choice", "default: acept\n", []string{`1:10: "default" cannot be "acept"; it is one of accept, reject; did you mean "accept"?`}},
 		{"a direction", "upload_direction: upload\n", []string{`1:19: "upload_direction" cannot be "upload"; it is one of recv, send`}},
@@ -313,7 +366,7 @@ func TestFlagsWinOverTheFile(t *testing.T) {
 		{"none", serveCmd{Config: file}, func(*config) {}},
 		{"listen", serveCmd{Config: file, Listen: text(":3")}, func(c *config) { c.listen = ":3" }},
 		{"admin", serveCmd{Config: file, Admin: text(":4")}, func(c *config) { c.admin = ":4" }},
-		{"policies", serveCmd{Config: file, Policies: text("p")}, func(c *config) { c.policies = "p" }},
+		{"policies", serveCmd{Config: file, Policies: text("p")}, func(c *config) { c.policies, c.stored.set = "p", false }},
 		{"default", serveCmd{Config: file, Default: "reject"}, func(c *config) { c.acceptByDefault = false }},
 		{"the same as in the file", serveCmd{Config: file, Default: "accept"}, func(*config) {}},
 		{"no file", serveCmd{}, func(c *config) { *c = defaultConfig() }},

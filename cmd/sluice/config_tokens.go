@@ -19,6 +19,8 @@ type tokensConfig struct {
 	transfer          transferConfig
 	node              nodeConfig
 	bearer            bearerConfig
+	// unregistered has tokens given out that the policy store could not register.
+	unregistered bool
 }
 
 // serviceListener is what tokens.listen says where tokens are asked for at the
@@ -69,6 +71,7 @@ const tokensSchema = `{"type": "object", "additionalProperties": false, "require
 		"key_file": {"type": "string", "minLength": 1, "description": "Its key."}
 	}},
 	"issuer": {"enum": ["local", "node", "bearer"], "default": "local", "description": "Who makes tokens: this service, an Aspera node behind it, or this service with the key of an access key."},
+	"on_unregistered": {"enum": ["refuse", "issue"], "default": "refuse", "description": "What happens to a token that the policy store cannot register, so that it would not be listed and not be found by its id: it is not given out (503), or it is all the same."},
 	"transfer": {"type": "object", "additionalProperties": false, "minProperties": 1, "description": "What transfer specs say of the Aspera server; with the issuer node it is the node that says it.", "properties": {
 		"remote_host": {"type": "string", "minLength": 1, "description": "Where clients connect to."},
 		"ssh_port": {"type": "integer", "minimum": 1, "maximum": 65535, "default": 33001},
@@ -101,7 +104,10 @@ type tokensSpec struct {
 		CertFile string `json:"cert_file"`
 		KeyFile  string `json:"key_file"`
 	} `json:"tls"`
-	Issuer   string `json:"issuer"`
+	Issuer string `json:"issuer"`
+
+	OnUnregistered string `json:"on_unregistered"`
+
 	Transfer struct {
 		RemoteHost       string      `json:"remote_host"`
 		SSHPort          json.Number `json:"ssh_port"`
@@ -131,6 +137,10 @@ type tokensSpec struct {
 func (c *config) applyTokens(doc *document.Document, spec *tokensSpec) (faults document.Faults) {
 	t := &c.tokens
 	t.listen, t.issuer = spec.Listen, cmp.Or(spec.Issuer, t.issuer)
+	t.unregistered = spec.OnUnregistered == "issue"
+	if spec.OnUnregistered != "" && !hasState(doc) {
+		faults = append(faults, doc.AtKey("/tokens/on_unregistered", "without a policy store no token is registered").WithHint("add state"))
+	}
 	if spec.TLS != nil {
 		t.certFile, t.keyFile = spec.TLS.CertFile, spec.TLS.KeyFile
 		if t.listen == serviceListener {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/sluiceproject/sluice/policies"
 	"github.com/sluiceproject/sluice/rules"
 	"github.com/sluiceproject/sluice/validator"
 )
@@ -20,7 +19,7 @@ type explainCmd struct {
 	Policies *string `help:"Folder of the policy set (policies)." placeholder:"DIR"`
 	Config   string  `help:"Configuration file of the service. The flags win over it." placeholder:"FILE"`
 	Default  string  `help:"What happens to events to which no policy applies: accept or reject (reject)." placeholder:"VERDICT" enum:",accept,reject" default:""`
-	Log      string  `help:"The decision log in which to find a past decision; by default the one of --config." aliases:"dir,from" placeholder:"DIR"`
+	Log      string  `help:"The decision log in which to find a past decision, or store for the policy store of --config; by default the log of --config." aliases:"dir,from" placeholder:"DIR"`
 	All      bool    `help:"Show every policy that does not apply, however many they are."`
 	Format   string  `help:"text, or json (${default})." enum:"text,json" default:"text"`
 }
@@ -64,7 +63,7 @@ func (c *explainCmd) Run(ctx context.Context, std *stdio) error {
 	if err != nil {
 		return mistakes(std, err, 2)
 	}
-	snapshot, err := policies.CheckDir(settings.policies, options)
+	snapshot, err := settings.compilePolicies(ctx, options)
 	if err != nil {
 		return mistakes(std, err, 2)
 	}

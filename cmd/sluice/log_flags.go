@@ -25,11 +25,12 @@ type logCmd struct {
 
 // logSource is where a log is.
 type logSource struct {
-	Dir    string `help:"The log: its folder, one of its files, or - for lines on standard input." aliases:"from,log" placeholder:"DIR"`
-	Config string `help:"Configuration file of the service, whose journal.dir is the log." placeholder:"FILE"`
+	Dir    string `help:"The log: its folder, one of its files, - for lines on standard input, or store for what all services have sent to the policy store of --config." aliases:"from,log" placeholder:"DIR"`
+	Config string `help:"Configuration file of the service, whose journal.dir is the log, and whose state names the policy store." placeholder:"FILE"`
 }
 
-// path returns the log's folder or file; - is standard input.
+// path returns the log's folder or file; - is standard input, and storedLog the
+// policy store.
 func (s *logSource) path() (string, error) {
 	switch {
 	case s.Dir != "":
@@ -51,6 +52,9 @@ func (s *logSource) path() (string, error) {
 func (s *logSource) read(ctx context.Context, search *journal.Search, path string, in io.Reader) iter.Seq2[*journal.Entry, error] {
 	if path == "-" {
 		return search.ReadFrom(ctx, "standard input", in)
+	}
+	if path == storedLog {
+		return s.readStored(ctx, search)
 	}
 	return search.Read(ctx, path)
 }

@@ -87,7 +87,7 @@ func searchLog(ctx context.Context, std *stdio, source *logSource, filter *logFi
 		return err
 	}
 	out := bufio.NewWriterSize(std.out, 64<<10)
-	to, trouble, found := newLogWriter(out, newPainter(std.out), format), logTrouble{std: std}, 0
+	to, trouble, found := withInstances(path, newLogWriter(out, newPainter(std.out), format)), logTrouble{std: std}, 0
 	if table, ok := to.(*logCSV); ok {
 		if err := table.begin(); err != nil {
 			return err
@@ -148,7 +148,7 @@ func (c *logTailCmd) Run(ctx context.Context, std *stdio) error {
 	if path == "-" {
 		return errors.New("the end of standard input comes by itself: use sluice log search, and tail")
 	}
-	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() && path != storedLog {
 		return fmt.Errorf("%s is one file of a log, whose end is found by its folder: use sluice log search, and tail", rules.Printable(path))
 	}
 	if c.Lines < 0 || c.Lines > 100_000 {
@@ -164,7 +164,10 @@ func (c *logTailCmd) Run(ctx context.Context, std *stdio) error {
 		return err
 	}
 	t := tailing{out: bufio.NewWriter(std.out), trouble: logTrouble{std: std}}
-	t.to = newLogWriter(t.out, newPainter(std.out), c.Format)
+	t.to = withInstances(path, newLogWriter(t.out, newPainter(std.out), c.Format))
+	if path == storedLog {
+		return c.tailStored(ctx, search, &t)
+	}
 	last, after, broken, err := search.Tail(ctx, path, c.Lines)
 	if err != nil {
 		return err

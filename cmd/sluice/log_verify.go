@@ -49,6 +49,9 @@ func (c *logVerifyCmd) Run(ctx context.Context, std *stdio) error {
 	if err != nil {
 		return mistakes(std, err, 2)
 	}
+	if path == storedLog {
+		return c.verifyStored(ctx, std)
+	}
 	var v *journal.Verification
 	if path == "-" {
 		v, err = journal.VerifyFrom(ctx, "standard input", std.in, witness)

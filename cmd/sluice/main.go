@@ -31,20 +31,35 @@ func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e))
 
 // cli is the command line.
 type cli struct {
-	Init     initCmd     `cmd:"" help:"Write a commented policy set to start from, with tests and CI jobs."`
-	Serve    serveCmd    `cmd:"" help:"Answer the file events of Aspera servers by the policies of a folder."`
-	Check    checkCmd    `cmd:"" help:"Compile the policies of a folder and report every mistake."`
-	Test     testCmd     `cmd:"" help:"Run the tests of a policy set."`
-	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of policies, clients or tests, for editors."`
-	Simulate simulateCmd `cmd:"" help:"Post the events that ascp would send for real files: a dry run without an Aspera server."`
-	Explain  explainCmd  `cmd:"" help:"Show how one event is decided, rule by rule, and what ascp would get."`
-	Plan     planCmd     `cmd:"" help:"Show when each rule is decided and what it needs in aspera.conf."`
-	Replay   replayCmd   `cmd:"" help:"Decide the events of a decision log again with another policy set, and show what changes."`
-	Log      logCmd      `cmd:"" help:"Show, search, draw, verify and export the decision log."`
-	Hunt     huntCmd     `cmd:"" help:"Find past transfers that carried a digest, a name or an address now known to be bad."`
-	Token    tokenCmd    `cmd:"" help:"Ask for transfer tokens, show what they say, and verify what they cover."`
-	Password passwordCmd `cmd:"" help:"Hash the password of a client that may ask for tokens."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Init       initCmd       `cmd:"" help:"Write a commented policy set to start from, with tests and CI jobs."`
+	Serve      serveCmd      `cmd:"" help:"Answer the file events of Aspera servers by the policies of a folder."`
+	Check      checkCmd      `cmd:"" help:"Compile the policies of a folder and report every mistake."`
+	Test       testCmd       `cmd:"" help:"Run the tests of a policy set."`
+	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of policies, clients or tests, for editors."`
+	Simulate   simulateCmd   `cmd:"" help:"Post the events that ascp would send for real files: a dry run without an Aspera server."`
+	Explain    explainCmd    `cmd:"" help:"Show how one event is decided, rule by rule, and what ascp would get."`
+	Plan       planCmd       `cmd:"" help:"Show when each rule is decided and what it needs in aspera.conf."`
+	Aspera     asperaCmd     `cmd:"" help:"Write the settings that the policies need in aspera.conf, or check one."`
+	Replay     replayCmd     `cmd:"" help:"Decide the events of a decision log again with another policy set, and show what changes."`
+	Log        logCmd        `cmd:"" help:"Show, search, draw, verify and export the decision log."`
+	Hunt       huntCmd       `cmd:"" help:"Find past transfers that carried a digest, a name or an address now known to be bad."`
+	Push       pushCmd       `cmd:"" help:"Store a policy set as the next revision in the policy store."`
+	Pull       pullCmd       `cmd:"" help:"Write a revision of the policy set into a folder."`
+	History    historyCmd    `cmd:"" help:"List the revisions of the policy set."`
+	Show       showCmd       `cmd:"" help:"Show one revision: who stored it and why, and its files."`
+	Diff       diffCmd       `cmd:"" help:"Show what changes in meaning between two revisions or folders."`
+	Rollback   rollbackCmd   `cmd:"" help:"Store the files of an earlier revision as a new one."`
+	Fleet      fleetCmd      `cmd:"" help:"Show the services that share the policy store, and which policies each has."`
+	Grants     grantsCmd     `cmd:"" help:"List the grants that the token endpoint has given out."`
+	Revoke     revokeCmd     `cmd:"" help:"Take grants back, and so stop their transfers."`
+	Token      tokenCmd      `cmd:"" help:"Ask for transfer tokens, show what they say, and verify what they cover."`
+	Password   passwordCmd   `cmd:"" help:"Hash the password of a client that may ask for tokens."`
+	Doctor     doctorCmd     `cmd:"" help:"Examine a running service: what does not work, and how to mend it."`
+	Health     healthCmd     `cmd:"" help:"Ask a running service whether it is ready, for containers and probes."`
+	Completion completionCmd `cmd:"" help:"Print the script by which a shell completes sluice."`
+	Complete   completeCmd   `cmd:"" hidden:"" passthrough:"" help:"Print what may stand in place of a word."`
+	Man        manCmd        `cmd:"" help:"Print the manual page."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 func main() {

@@ -18,7 +18,7 @@ import (
 // replayCmd is `sluice replay`.
 type replayCmd struct {
 	Policies string `required:"" help:"Folder of the candidate: the policy set to decide with." placeholder:"DIR"`
-	From     string `help:"The decision log: its folder, one of its files, or - for lines on standard input. By default the journal.dir of --config." aliases:"dir,log" placeholder:"LOG"`
+	From     string `help:"The decision log: its folder, one of its files, - for lines on standard input, or store for what all services have sent to the policy store of --config. By default the journal.dir of --config." aliases:"dir,log" placeholder:"LOG"`
 	Config   string `help:"Configuration file of the service, for its default, partial_suffix and journal.dir." placeholder:"FILE"`
 
 	logWindow `embed:""`
@@ -154,7 +154,7 @@ func (c *replayCmd) compile() (*policies.Snapshot, error) {
 	}
 	return policies.CheckDir(c.Policies, policies.Options{
 		Kinds: rules.Builtin(), AcceptByDefault: service.acceptByDefault,
-		Env: rules.Env{PartialSuffix: service.partialSuffix, Scanners: policies.StandInScanner, Grants: policies.StandInGrants()},
+		Env: rules.Env{PartialSuffix: service.partialSuffix, Scanners: policies.StandInScanner, Grants: policies.StandInGrants(), Counters: policies.StandInCounters()},
 	})
 }
 

@@ -14,7 +14,7 @@ func recordedDecision(r *journal.Record) (*policies.Recorded, error) {
 		return nil, err
 	}
 	e := &d.Event
-	e.Recall = &rules.Recall{Facts: d.Facts, Missing: d.Missing, Grant: recalledGrant(d.Grants)}
+	e.Recall = &rules.Recall{Facts: d.Facts, Missing: d.Missing, Grant: recalledGrant(d.Grants), Quotas: recalledQuotas(d.Quotas)}
 	return &policies.Recorded{
 		ID: r.ID, Event: e, Accepted: d.Accepted, Code: d.Code, Policy: d.Policy, Rule: d.Rule,
 		// What the service refuses by itself names no policy, but for events to which
@@ -30,4 +30,13 @@ func recalledGrant(asked []journal.RecordedGrant) *rules.RecalledGrant {
 		return nil
 	}
 	return &rules.RecalledGrant{Refused: asked[0].Refused, Failed: asked[0].Untold}
+}
+
+// recalledQuotas returns what came of the rules that counted the event.
+func recalledQuotas(asked []journal.RecordedGrant) (all []rules.RecalledQuota) {
+	for i := range asked {
+		q := &asked[i]
+		all = append(all, rules.RecalledQuota{Policy: q.Policy, Rule: q.Rule, Refused: q.Refused, Found: q.Saw, Failed: q.Untold})
+	}
+	return all
 }

@@ -58,6 +58,9 @@ func (c *serveCmd) settings() (config, error) {
 		}
 		set(f.to, f.from)
 	}
+	if c.Policies != nil {
+		settings.stored.set = false
+	}
 	if c.Default != "" {
 		settings.acceptByDefault = c.Default == "accept"
 	}
@@ -93,8 +96,10 @@ type server struct {
 	giving   *tokenService    // nil where no tokens are given out
 	recorder *journal.Journal // nil where decisions are not recorded
 	sinks    sending
-	store    *store.Store // nil where nothing is shared
+	store    *store.Store  // nil where nothing is shared
+	mirror   *store.Mirror // nil where policies are from a folder
 	shared   sharedState
+	revoking revoking
 	decides  validator.Decider
 	registry *prometheus.Registry
 	sockets  sockets
@@ -128,6 +133,9 @@ func (s *server) open() error {
 	if err := s.openState(); err != nil {
 		return err
 	}
+	if err := s.openRevocations(keys); err != nil {
+		return err
+	}
 	if s.giving, err = s.openTokens(keys); err != nil {
 		return err
 	}
@@ -135,7 +143,7 @@ func (s *server) open() error {
 	if err != nil {
 		return err
 	}
-	if s.live, err = policies.Open(s.policies, options, time.Now, s.policiesChanged); err != nil {
+	if err = s.openPolicies(options); err != nil {
 		return err
 	}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -152,7 +160,7 @@ func (s *server) open() error {
 
 // decider is what answers events: the policies, and around them what watches.
 func (s *server) decider() validator.Decider {
-	return validator.Logged(validator.Measured(s.recorded(validator.Guarded(s.live)), s.registry, time.Now), s.log.lines)
+	return validator.Logged(validator.Measured(s.recorded(validator.Guarded(s.revocable(s.fresh()))), s.registry, time.Now), s.log.lines)
 }
 
 // run serves until ctx is done or a listener fails, then says not ready, finishes
@@ -160,6 +168,7 @@ func (s *server) decider() validator.Decider {
 func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 	defer s.log.flush()
 	defer s.closeState()
+	defer s.startFleet()()
 	defer s.startSinks()()
 	defer s.closeJournal()
 	watching, stopWatching := context.WithCancel(ctx)
@@ -173,7 +182,7 @@ func (s *server) run(ctx context.Context, hangup <-chan os.Signal) error {
 		go func() { failed <- l.serve() }()
 	}
 	s.log.Info("ready", zap.String("version", version), zap.String("listen", s.service.address()), zap.String("admin", s.admin.address()),
-		zap.String("policies", s.policies), zap.String("default", s.defaultVerdict()))
+		zap.String("policies", s.policySource()), zap.String("default", s.defaultVerdict()))
 	s.tokensReady()
 	s.journalReady()
 	s.tellReady()
@@ -210,6 +219,10 @@ func (s *server) drain() error {
 }
 
 func (s *server) reloadOnChange(ctx context.Context) {
+	if s.mirror != nil {
+		s.mirror.Follow()
+		return
+	}
 	ticker := time.NewTicker(s.reloadInterval)
 	defer ticker.Stop()
 	s.live.Watch(ctx, ticker.C)
@@ -221,7 +234,7 @@ func (s *server) reloadOnSignal(ctx context.Context, hangup <-chan os.Signal) {
 		case <-ctx.Done():
 			return
 		case <-hangup:
-			s.reloaded(s.live.Reload)
+			s.reloaded(s.reloadPolicies)
 		}
 	}
 }

@@ -44,8 +44,9 @@ func (s *server) listen() error {
 		Now: time.Now, Log: s.log.Logger, Registerer: s.registry,
 	}), shut))
 	admin.server.Handler = validator.NewAdmin(validator.AdminOptions{
-		Status: s.status, Policies: s.policyList, Reload: s.live.Reload,
+		Status: s.status, Policies: s.policyList, Reload: s.reloadPolicies, NotReady: s.tooOld, Fleet: s.fleetAdmin(),
 		Explainer: validator.Explainer{Decoder: decoder, Limit: s.limits.Body, Now: time.Now, Decide: s.explain},
+		Grants:    s.grantAdmin(),
 		Degraded:  s.degraded, Draining: s.draining.Load, Log: s.log.Logger, Registry: s.registry,
 	})
 	s.service, s.admin = service, admin
@@ -66,7 +67,7 @@ func (s *server) openListener(name, address string, connections *validator.Conne
 
 // degraded tells what does not work beside the policies, a line each.
 func (s *server) degraded() []string {
-	return slices.Concat(s.pools.degraded(), s.giving.degraded(), s.journalDegraded(), s.sinksDegraded(), s.stateDegraded())
+	return slices.Concat(s.pools.degraded(), s.giving.degraded(), s.journalDegraded(), s.sinksDegraded(), s.stateDegraded(), s.grantsDegraded(), s.storedDegraded())
 }
 
 // maxAdmin is how many connections the admin listener keeps open.

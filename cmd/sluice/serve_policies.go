@@ -26,19 +26,17 @@ func (c *config) policyOptions(keys grantKeys, shared sharedState) (o policies.O
 	if err != nil {
 		return o, nil, err
 	}
-	granted := c.grantEnv(keys)
-	if granted != nil {
-		granted.Revoked = shared.revoked
-	}
 	return policies.Options{
 		Kinds: rules.Builtin(), AcceptByDefault: c.acceptByDefault, Content: content,
-		Env: rules.Env{PartialSuffix: c.partialSuffix, Scanners: scanners.named, Webhooks: hooks.named, Grants: granted, Counters: shared.counters},
+		Env: rules.Env{PartialSuffix: c.partialSuffix, Scanners: scanners.named, Webhooks: hooks.named, Grants: c.grantEnv(keys), Counters: shared.counters},
 	}, scanners, nil
 }
 
 // explain decides an event by the set in force, without those who watch.
 func (s *server) explain(ctx context.Context, e *rules.Event) (rules.Decision, []rules.Considered) {
-	return decideAndConsider(ctx, s.live.Status().Snapshot, e)
+	snapshot := s.live.Status().Snapshot
+	d := validator.Guarded(s.revocable(snapshot)).Decide(ctx, e)
+	return d, snapshot.Consider(e)
 }
 
 // decideAndConsider decides an event by a set, and returns which of the set's
@@ -53,7 +51,7 @@ func (s *server) status() validator.PolicyStatus { return tell(s.live.Status()) 
 
 func tell(status policies.Status) validator.PolicyStatus {
 	told := validator.PolicyStatus{
-		Revision: status.Snapshot.Revision, Loaded: status.Loaded, RuleCount: status.Snapshot.RuleCount(),
+		Revision: status.Snapshot.Revision, StoreRevision: status.Number, Loaded: status.Loaded, RuleCount: status.Snapshot.RuleCount(),
 	}
 	if status.Err != nil {
 		told.LastError, told.FailedAt = status.Err.Error(), &status.Failed
@@ -91,11 +89,15 @@ func (s *server) policiesChanged(status policies.Status) {
 			s.log.Error("clients not taken over, the old ones stay", zap.Error(err))
 		}
 	}
+	number := zap.Skip()
+	if status.Number > 0 {
+		number = zap.Uint64("store_revision", status.Number)
+	}
 	if status.Err != nil {
 		s.log.Error("policies not reloaded, the old ones stay in force",
-			zap.String("revision", status.Snapshot.Revision), zap.String("mistakes", status.Err.Error()))
+			zap.String("revision", status.Snapshot.Revision), number, zap.String("mistakes", status.Err.Error()))
 		return
 	}
-	s.log.Info("policies in force", zap.String("revision", status.Snapshot.Revision),
+	s.log.Info("policies in force", zap.String("revision", status.Snapshot.Revision), number,
 		zap.Int("policies", len(status.Snapshot.Policies)), zap.Int("rules", status.Snapshot.RuleCount()))
 }

@@ -26,7 +26,7 @@ const sinkFarewell = 5 * time.Second
 func (s *server) openSinks() error {
 	c := &s.journal
 	set, err := sinks.Open(sinks.Options{
-		Dir: c.Dir, Instance: c.instance(), Sinks: c.Sinks, Last: func() uint64 { return s.recorder.Stats().Sequence },
+		Dir: c.Dir, Instance: c.instance(), Sinks: s.withStore(c.Sinks), Last: func() uint64 { return s.recorder.Stats().Sequence },
 		Now: time.Now, Told: s.sinkTold,
 	})
 	if err != nil {

@@ -9,12 +9,11 @@ import (
 
 	"github.com/sluiceproject/sluice/policies/store"
 	"github.com/sluiceproject/sluice/rules"
+	"github.com/sluiceproject/sluice/validator"
 )
 
 // sharedState is what rules get to know through the policy store.
 type sharedState struct {
-	// revoked reports whether a grant was taken back; nil where nobody can.
-	revoked func(*rules.Grant) (bool, error)
 	// counters count for all validators; nil where there is no store.
 	counters rules.Counters
 }
@@ -24,12 +23,20 @@ func (s *server) openState() (err error) {
 	if !s.state.set() {
 		return nil
 	}
-	s.store, err = s.state.open(context.Background(), false, s.storeTold)
-	return err
+	if s.store, err = s.state.open(context.Background(), false, s.storeTold); err != nil {
+		return err
+	}
+	counters := s.store.Counters(s.state.budget)
+	s.shared.counters = validator.MeasuredCounters(counters, s.registry, time.Now, func() (int, uint64) {
+		stats := counters.Stats()
+		return stats.Files, stats.Lag
+	})
+	return nil
 }
 
 // closeState ends what uses the policy store, and then the store.
 func (s *server) closeState() {
+	s.closeMirror()
 	if s.store != nil {
 		s.store.Close()
 	}

@@ -492,6 +492,9 @@ func TestReferenceOfMetrics(t *testing.T) {
 		dir := t.TempDir()
 		c.grants.keyFile, c.tokens.listen = filepath.Join(dir, "grant.pem"), "127.0.0.1:0"
 		c.journal.Dir = filepath.Join(dir, "log")
+		c.state.engine.Dir = filepath.Join(dir, "state")
+		pushFolder(t, &c.state, c.policies)
+		c.stored = storedConfig{set: true, cache: filepath.Join(dir, "cache"), wait: time.Minute}
 		c.journal.Sinks = []sinks.Sink{{Name: "copy", File: &sinks.File{Path: filepath.Join(dir, "copy.jsonl")}}}
 	})
 	s.ask(t, "GET", "/metrics")

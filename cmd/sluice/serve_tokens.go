@@ -146,11 +146,11 @@ func (s *server) tokenHandler(shut func() bool) http.Handler {
 	host, _ := os.Hostname()
 	sum := sha256.Sum256([]byte("sluice " + host))
 	authenticator := validator.NewAuthenticator(validator.AuthOptions{Clients: s.giving.known.Load})
-	return validator.NewTokens(validator.TokenOptions{
+	return validator.NewTokens(s.registering(validator.TokenOptions{
 		Decider: s.decides, Authenticate: authenticator.Authenticate, Sign: s.giving.keys.keys.Sign, Issuer: s.giving.issuer,
 		Docroot: s.grants.docroot, Limits: s.limits, ID: hex.EncodeToString(sum[:8]), Name: "sluice", Version: version,
 		Close: shut, Now: time.Now, Log: s.log.Logger, Registerer: s.registry,
-	})
+	}))
 }
 
 // withTokens adds the token endpoint to the listener of file events, if it is

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/signal"
+	"syscall"
 	"time"
 )
 
@@ -71,6 +73,8 @@ func (c *simulateCmd) Run(ctx context.Context, std *stdio) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
 	running, abort := context.WithCancel(ctx)
 	defer abort()
 	report := newSimReport(std, c.Format == "json", c.Quiet, abort)

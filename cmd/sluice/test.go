@@ -90,7 +90,7 @@ func (c *testCmd) settings() (only *regexp.Regexp, o policies.Options, err error
 	}
 	return only, policies.Options{
 		Kinds: rules.Builtin(), AcceptByDefault: service.acceptByDefault,
-		Env: rules.Env{PartialSuffix: service.partialSuffix, Scanners: policies.StandInScanner, Grants: policies.StandInGrants()},
+		Env: rules.Env{PartialSuffix: service.partialSuffix, Scanners: policies.StandInScanner, Grants: policies.StandInGrants(), Counters: policies.StandInCounters()},
 	}, nil
 }
 

@@ -30,7 +30,8 @@ type tokenVerifyCmd struct {
 // Help returns the long text of --help.
 func (*tokenVerifyCmd) Help() string {
 	return `Says whether the grant of a token covers a file, as a policy's rule
-grant: {required: true} would, and in its words. Files are not counted.
+grant: {required: true} would, and in its words. Files are not counted. With the --config of a service that has a policy
+store, it says too whether the grant was revoked.
 
   sluice token verify "$ASPERA_SCP_TOKEN" --key grant-key.pem \
       --user xfer --direction upload --file /ingest/a/film.mov

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sluiceproject/sluice/policies/store"
 	"github.com/sluiceproject/sluice/rules"
 	"github.com/sluiceproject/sluice/validator/grants"
 )
@@ -58,11 +59,34 @@ func (c *tokenVerifyCmd) verifyGrant(ctx context.Context, std *stdio, text strin
 		}
 		return exitError(1)
 	}
+	if err := tellRevoked(ctx, std, text, verifier, settings); err != nil {
+		return err
+	}
 	fmt.Fprintf(std.out, "covered: %s\n", step.Saw(e))
 	if g, err := verifier.Verify(text); err == nil && g.MaxFiles > 0 {
 		fmt.Fprintf(std.out, "  if no more than %s move; they are not counted here\n", count(g.MaxFiles, "file"))
 	}
 	return nil
+}
+
+// tellRevoked says that a grant was revoked, where the configuration has a policy
+// store.
+func tellRevoked(ctx context.Context, std *stdio, text string, verifier *grants.Verifier, settings *config) error {
+	g, err := verifier.Verify(text)
+	if err != nil || !settings.state.set() {
+		return err
+	}
+	return inStore(ctx, settings, func(s *store.Store) error {
+		r, err := s.RevocationOf(ctx, g)
+		switch {
+		case err != nil:
+			return fmt.Errorf("whether it was revoked cannot be told: %w", err)
+		case r == nil:
+			return nil
+		}
+		fmt.Fprintf(std.out, "not covered: it was revoked at %s by %s\n", r.At.UTC().Format(time.RFC3339), rules.Printable(r.By))
+		return exitError(1)
+	})
 }
 
 // whyForged says what is wrong with a text that is no grant of a known key.
