@@ -32,6 +32,7 @@ type setup struct {
 	flags    []string
 	sink     func(line) bool // Takes a line of the log away, so that it is not kept.
 	exit     int             // The exit status at the end.
+	shared   bool            // The policies come from where the configuration says.
 }
 
 // server is a running `sluice serve`.
@@ -75,7 +76,10 @@ func launch(dir string, o setup) (*server, error) {
 			}
 		}
 	}
-	args := []string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--policies", s.dir}
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}
+	if !o.shared {
+		args = append(args, "--policies", s.dir)
+	}
 	if o.config != "" {
 		name := filepath.Join(dir, "sluice.yaml")
 		if err := write(name, o.config); err != nil {
