@@ -16,7 +16,7 @@ import (
 // them out, the probes of the container answer, and an event is decided.
 func TestTheServiceStartsWithWhatTheChartMakes(t *testing.T) {
 	program := built(t)
-	documents, err := render(t, "sluice", `policies: {lists/denied.txt: "bad\n", 10-names.yaml: "version: 1\npolicy: names\nrules:\n  - name: denied\n    expression: \"!event.user.inList('lists/denied.txt')\"\n    message: denied\n"}`)
+	documents, err := render(t, "sluice", `{config: {shutdown: {delay: 0s}}, policies: {lists/denied.txt: "bad\n", 10-names.yaml: "version: 1\npolicy: names\nrules:\n  - name: denied\n    expression: \"!event.user.inList('lists/denied.txt')\"\n    message: denied\n"}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestTheServiceStartsWithWhatTheChartMakes(t *testing.T) {
 	for _, probe := range [][]string{container.StartupProbe.Exec.Command, container.ReadinessProbe.Exec.Command, container.LivenessProbe.Exec.Command} {
 		asks(t, program, append(probe[1:len(probe):len(probe)], "--admin", admin))
 	}
-	for user, want := range map[string]int{"good": http.StatusOK, "bad": http.StatusForbidden} {
+	for user, want := range map[string]int{"good": http.StatusOK, "bad": http.StatusBadRequest} {
 		response, err := http.Post("http://"+events+"/validation/files", "application/json", strings.NewReader(`{"startstop":"start","file":"/a/b.mov","file_name":"b.mov","size":1,"user":"`+user+`","direction":"recv"}`))
 		if err != nil {
 			t.Fatal(err)
