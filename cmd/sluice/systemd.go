@@ -106,4 +106,3 @@ func (s *server) watched(ctx context.Context) {
 		}
 	}
 }
-

@@ -34,7 +34,7 @@ func TestWhatAGrantCovers(t *testing.T) {
 		{"with a docroot", testGrant(), []string{"--file=/srv/x/ingest/a/x.mov", "--docroot=/srv/x/"}, 0, covered},
 		{"outside of the docroot", testGrant(), []string{"--file=/srv/y/ingest/a/x.mov", "--docroot=/srv/x"}, 1, "not covered: This transfer's grant does not cover /srv/y/ingest/a/x.mov."},
 		{"small enough", limited, []string{"--file=/ingest/a/x.mov", "--size=1 KB"}, 0, covered + "…\n  if no more than 2 files move; they are not counted here\n"},
-		{"too large", limited, []string{"--file=/ingest/a/x.mov", "--size=1 KiB"}, 1, "not covered: x.mov is larger than this transfer's grant allows: 1 KiB"},
+		{"too large", limited, []string{"--file=/ingest/a/x.mov", "--size=1 KiB"}, 1, "not covered: x.mov is larger than this transfer's grant allows: 1024 B of 1 KB"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			text, key, _ := signed(t, tc.grant)

@@ -133,6 +133,9 @@ func (c *Counters) count(ctx context.Context, count *rules.Count) (rules.Counted
 	case <-ctx.Done():
 		return rules.Counted{}, fmt.Errorf("what was counted before has not been read yet: %w", context.Cause(ctx))
 	}
+	if counted, full, err := c.full(ctx, &e); full || err != nil {
+		return counted, err
+	}
 	if count.Dry {
 		return c.would(&e)
 	}

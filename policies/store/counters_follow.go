@@ -17,9 +17,8 @@ const (
 	countRest = 250 * time.Millisecond
 	// countCheck is how often it is asked whether the stream is the same still.
 	countCheck = time.Second
-	// countPatience is how long a reader is left alone though what was proposed does
-	// not come back to it: a new one takes longer to begin than a proposal waits, and
-	// would be given up over and over.
+	// countPatience is how long a new reader is left alone though a proposal does not
+	// come back: it takes longer to begin than proposals wait.
 	countPatience = 2 * time.Second
 	// countTime is how long the engine may take to answer.
 	countTime = 2 * time.Second
@@ -149,8 +148,7 @@ func (c *Counters) reached() {
 func (c *Counters) watch(ctx context.Context, stream jetstream.Stream) error {
 	tick := time.NewTicker(countCheck)
 	defer tick.Stop()
-	began := c.s.o.Now()
-	for {
+	for began := c.s.o.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

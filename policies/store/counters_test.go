@@ -428,3 +428,23 @@ func BenchmarkCountersStart(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
 }
+
+// TestWhatIsRefusedIsNotStored: a stream that is read again when what stood in the way
+// is over would otherwise count it.
+func TestWhatIsRefusedIsNotStored(t *testing.T) {
+	s := open(t, Options{Dir: t.TempDir()})
+	c := s.Counters(time.Minute)
+	for n := range 10 {
+		counted, err := c.Count(t.Context(), rules.Count{Counter: "c", File: fmt.Sprint(n), To: 1, Window: time.Hour, Files: 3})
+		if err != nil || counted.Allowed != (n < 3) {
+			t.Fatalf("file %d: %+v, %v", n, counted, err)
+		}
+	}
+	stream, err := s.js.Stream(t.Context(), s.named("counts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := stream.CachedInfo().State.LastSeq; n != 3 {
+		t.Errorf("the stream has %d messages of 3 files that are counted", n)
+	}
+}
