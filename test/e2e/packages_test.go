@@ -373,7 +373,7 @@ drwxr-x--- root:sluice /etc/sluice
 -rw-r----- root:sluice /etc/sluice/sluice.yaml
 drwxr-x--- root:sluice /etc/sluice/policies
 -rw-r----- root:sluice /etc/sluice/policies/10-hygiene.yaml
-drwxr-xr-x root:sluice /etc/sluice/policies/lists
+drwxr-x--- root:sluice /etc/sluice/policies/lists
 -rw-r----- root:sluice /etc/sluice/policies/lists/on-hold.txt
 drwx------ sluice:sluice /var/lib/sluice
 -rw-r--r-- root:root /usr/lib/systemd/system/sluice.service

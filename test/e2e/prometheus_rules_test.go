@@ -128,7 +128,7 @@ func TestEveryAlertIsExplained(t *testing.T) {
 }
 
 // named are what looks like metrics of sluice, or like recorded ones.
-var named = regexp.MustCompile(`\b(?:[a-z]+:)?sluice_[a-z_]+(?::[a-z_]+[0-9]+[a-z])?`)
+var named = regexp.MustCompile(`\b(?:[a-z]+:)?sluice_[a-z_]+(?::[a-z_]*[0-9]+[a-z])?`)
 
 // TestRulesAndDashboardsUseWhatThereIs: metrics that are documented, or that a rule
 // records.
@@ -169,8 +169,8 @@ func TestRulesAndDashboardsUseWhatThereIs(t *testing.T) {
 		}
 	}
 	for name := range there {
-		if !used[name] {
-			t.Errorf("no rule and no dashboard asks for %s", name)
+		if strings.Contains(name, ":") && !used[name] {
+			t.Errorf("no alert and no dashboard asks for %s", name)
 		}
 	}
 }
